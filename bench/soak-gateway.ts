@@ -6,13 +6,13 @@ import { dispatcherTo } from '../emulator/http/dispatcher.ts'
 import { run } from '../src/commands/serve/run.ts'
 import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
-import { EntraBeside } from '../test/support/gateway-on-sockets.ts'
+import { EntraRouter } from '../test/support/gateway-on-sockets.ts'
 
 // The gateway of the soak test, in a process of its own so that its memory can be measured. Started by `soak.ts`, which
 // is answered on every message with what the process holds.
 
 /** The memory and handles of a process, after a garbage collection. */
-export interface Held {
+export interface ResourceUsage {
   readonly rss: number
   readonly heap: number
   /** Memory that V8 has from the system, including memory that it can reuse. */
@@ -26,19 +26,19 @@ const own = createAgent({ connectTimeout: 5000, connections: 64 })
 const entra = dispatcherTo(process.env['EMULATOR']!, new Set(['login.microsoftonline.com']), undefined)
 const { address } = await run(settings, pino({ level: 'warn' }, pino.destination('/dev/null')), {
   ...own,
-  reads: new EntraBeside(own.reads, entra),
+  reads: new EntraRouter(own.reads, entra),
 })
 process.send!(address)
 
 process.on('message', () => {
   globalThis.gc?.()
-  const held: Held = {
+  const resourceUsage: ResourceUsage = {
     rss: process.memoryUsage().rss,
     heap: process.memoryUsage().heapUsed,
     reserved: process.memoryUsage().heapTotal,
     descriptors: readdirSync('/proc/self/fd').length,
     timers: process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length,
   }
-  process.send!(held)
+  process.send!(resourceUsage)
 })
 process.on('disconnect', () => process.exit())

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 
 import { startEmulator } from '../emulator/emulator.ts'
 import type { DataverseFault } from '../emulator/emulator.ts'
-import { layLine } from '../test/support/gateway-on-sockets.ts'
+import { createTcpLink } from '../test/support/gateway-on-sockets.ts'
 import { mixedTraffic } from '../test/support/mixed-traffic.ts'
 import type { Outcome } from '../test/support/mixed-traffic.ts'
-import type { Held } from './soak-gateway.ts'
+import type { ResourceUsage } from './soak-gateway.ts'
 
 // Minutes of mixed traffic with a fault every few seconds: `node dist/bench/soak.js 10`. Shows what the gateway
 // uses before, during and after; ends with status 1 if a request was executed twice, mixed up or truncated, or if
@@ -15,7 +15,7 @@ import type { Held } from './soak-gateway.ts'
 const minutes = Number(process.argv[2] ?? 1)
 const RATE = 100
 /** Time for the gateway to release its memory after the faults. */
-const REST = 15_000
+const RECOVERY_MS = 15_000
 
 const FAULTS: readonly DataverseFault[] = [
   { kind: 'reset', times: 20 },
@@ -36,7 +36,7 @@ const FAULTS: readonly DataverseFault[] = [
 ]
 
 const emulator = await startEmulator()
-const line = await layLine(Number(new URL(emulator.origin).port))
+const line = await createTcpLink(Number(new URL(emulator.origin).port))
 const gateway = fork(new URL('./soak-gateway.js', import.meta.url), {
   execArgv: ['--expose-gc'],
   env: {
@@ -61,7 +61,7 @@ const wrong: string[] = []
 const keyed = { sent: 0, created: 0 }
 
 await work(10_000)
-await work(REST, 1)
+await work(RECOVERY_MS, 1)
 const before = await held()
 show('before', before)
 for (let second = 0; second < minutes * 60; second += 4) {
@@ -81,7 +81,7 @@ for (let second = 0; second < minutes * 60; second += 4) {
   if (number % 15 === 14) show(`${Math.round(second / 6) / 10} min`, await held())
 }
 await work(5000)
-await work(REST, 1)
+await work(RECOVERY_MS, 1)
 const after = await held()
 show('after', after)
 
@@ -116,12 +116,12 @@ async function work(milliseconds: number, perSecond = RATE): Promise<void> {
   }
 }
 
-async function held(): Promise<Held> {
+async function held(): Promise<ResourceUsage> {
   gateway.send('what do you hold?')
-  return ((await once(gateway, 'message')) as [Held])[0]
+  return ((await once(gateway, 'message')) as [ResourceUsage])[0]
 }
 
-function show(when: string, { rss, heap, reserved, descriptors, timers }: Held): void {
+function show(when: string, { rss, heap, reserved, descriptors, timers }: ResourceUsage): void {
   console.log(
     `${when.padEnd(10)} rss ${mebibytes(rss)} MiB, heap ${mebibytes(heap)} of ${mebibytes(reserved)} MiB, ` +
       `${descriptors} descriptors, ${timers} timers`,

@@ -19,8 +19,8 @@ import { printTable } from './setup/table.ts'
 
 const ONE_WAY_MS = 10
 /** As long as IIS keeps idle connections. */
-const FAR_END_KEEPS_MS = 120_000
-const RHYTHMS_SECONDS = [1, 10, 60]
+const SERVER_KEEP_ALIVE_MS = 120_000
+const INTERVALS_SECONDS = [1, 10, 60]
 
 const [limit = '290'] = process.argv.slice(2)
 const farPort = Number(process.env['FAR_PORT'] ?? 0)
@@ -28,9 +28,9 @@ const farPort = Number(process.env['FAR_PORT'] ?? 0)
 // Node reads trusted authorities at start, so a separate process makes the calls.
 if (farPort === 0) await startFarEnd()
 
-console.log(`Dynamics is ${2 * ONE_WAY_MS} ms away and keeps idle connections for ${FAR_END_KEEPS_MS / 1000} s.`)
+console.log(`Dynamics is ${2 * ONE_WAY_MS} ms away and keeps idle connections for ${SERVER_KEEP_ALIVE_MS / 1000} s.`)
 const rows = await Promise.all(
-  RHYTHMS_SECONDS.flatMap((seconds) => [rhythm(seconds, 'GET'), rhythm(seconds, 'POST'), rhythm(seconds, 'mixed')]),
+  INTERVALS_SECONDS.flatMap((seconds) => [rhythm(seconds, 'GET'), rhythm(seconds, 'POST'), rhythm(seconds, 'mixed')]),
 )
 printTable(
   'One call, in ms; how many had to wait for a new connection; and all connections that were opened',
@@ -47,10 +47,10 @@ async function startFarEnd(): Promise<never> {
   const file = join(mkdtempSync(join(tmpdir(), 'warm-')), 'certificate.pem')
   writeFileSync(file, cert)
   // With `Connection` set, Node does not announce how long it keeps connections; neither does Dynamics.
-  const server = createServer({ key, cert, keepAliveTimeout: FAR_END_KEEPS_MS }, (request, response) =>
+  const server = createServer({ key, cert, keepAliveTimeout: SERVER_KEEP_ALIVE_MS }, (request, response) =>
     request.resume().on('end', () => response.writeHead(204, { connection: 'keep-alive' }).end()),
   )
-  server.requestTimeout = server.headersTimeout = FAR_END_KEEPS_MS
+  server.requestTimeout = server.headersTimeout = SERVER_KEEP_ALIVE_MS
   const port = String(await listen(server))
   const calls = spawn(process.execPath, [process.argv[1]!, limit], {
     stdio: 'inherit',

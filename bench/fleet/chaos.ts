@@ -37,7 +37,7 @@ export const CHAOS: Readonly<Record<string, (fleet: Fleet, turn: number) => Prom
     await sleep(OUTAGE_MS)
     await redis.start()
   },
-  'a rolling restart': async ({ gateways }, turn) => gateways[turn % gateways.length]!.roll(),
+  'a rolling restart': async ({ gateways }, turn) => gateways[turn % gateways.length]!.replace(),
   'Redis hangs': async ({ redis }) => {
     redis.hang()
     await sleep(OUTAGE_MS)

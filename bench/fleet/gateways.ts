@@ -17,7 +17,7 @@ export interface GatewayProcess {
   readonly memory: () => number | undefined
   readonly metrics: () => Promise<string>
   /** Stops it as an orchestrator does, and starts its replacement. */
-  readonly roll: () => Promise<void>
+  readonly replace: () => Promise<void>
   /** Reads the settings again. */
   readonly reload: () => void
   readonly kill: () => void
@@ -57,7 +57,7 @@ export async function startGateway(folder: string, emulator: Emulator, redis: st
     ready: () => isReady,
     memory: () => residentMemory(child.pid!),
     metrics: async () => (await fetch(`http://127.0.0.1:${port}/-/metrics`)).text(),
-    async roll() {
+    async replace() {
       child.kill('SIGTERM')
       await once(child, 'exit')
       child = await start()

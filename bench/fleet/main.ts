@@ -65,7 +65,7 @@ async function run(): Promise<number> {
   clearInterval(sampling)
   const connected = await reconnected(gateways)
 
-  const { operations, lost, doubled, asSomebodyElse, median, longest } = traffic.verdict()
+  const { operations, lost, executedTwice: doubled, asWrongUser: asSomebodyElse, median, longest } = traffic.verdict()
   const third = Math.floor(memory.length / 3)
   const [early, late] = [Math.max(...memory.slice(0, third)), Math.max(...memory.slice(-third))]
   console.log(`${operations} operations of ${USERS} users in ${values.minutes} min, ${disturbances} disturbances`)

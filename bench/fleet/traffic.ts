@@ -21,9 +21,9 @@ export interface FleetVerdict {
   /** Operations that never succeeded, or that were reported as successful and not executed. */
   readonly lost: readonly string[]
   /** Operations that were executed more than once. */
-  readonly doubled: readonly string[]
+  readonly executedTwice: readonly string[]
   /** Operations that ran as the wrong user. */
-  readonly asSomebodyElse: readonly string[]
+  readonly asWrongUser: readonly string[]
   /** Milliseconds from the first attempt until success: the median, and the longest. */
   readonly median: number
   readonly longest: number
@@ -125,7 +125,7 @@ export function fleetTraffic(gateways: readonly GatewayProcess[], emulator: Emul
       }
       durations.sort((one, other) => one - other)
       const [median = 0, longest = 0] = [durations[Math.floor(durations.length / 2)], durations.at(-1)]
-      return { operations: count, lost, doubled, asSomebodyElse, median, longest }
+      return { operations: count, lost, executedTwice: doubled, asWrongUser: asSomebodyElse, median, longest }
     },
     close: () => agent.destroy(),
   }

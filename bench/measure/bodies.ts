@@ -14,7 +14,7 @@ const SIZE = 100 * 1024 * 1024
 const CHUNK = Buffer.alloc(64 * 1024)
 
 /** One body of 100 MiB: seconds, and how far the resident set rose above the idle one. */
-interface Passed {
+interface BodyResult {
   readonly seconds: number
   readonly cpu: number
   readonly rise: number
@@ -23,8 +23,8 @@ interface Passed {
 const ways = { download: download(undefined), 'download, slow reader': download(2), upload: upload } as const
 
 /** A download, a slow download, and an upload, through each peer. */
-export async function bodies(peers: readonly Peer[], rounds: number): Promise<Record<string, readonly Passed[]>> {
-  const results: Record<string, Passed[]> = {}
+export async function bodies(peers: readonly Peer[], rounds: number): Promise<Record<string, readonly BodyResult[]>> {
+  const results: Record<string, BodyResult[]> = {}
   for (let round = 0; round < rounds; round++) {
     for (const peer of peers) {
       for (const way of Object.keys(ways) as (keyof typeof ways)[]) {
@@ -45,10 +45,10 @@ export async function bodies(peers: readonly Peer[], rounds: number): Promise<Re
   return results
 }
 
-async function pass({ name, command }: Peer, way: () => Promise<void>): Promise<Passed> {
+async function pass({ name, command }: Peer, way: () => Promise<void>): Promise<BodyResult> {
   const running = startPeer(name, command)
   try {
-    await ask(ports.proxy, `${root}/accounts`, headers, { patience: 10_000 })
+    await ask(ports.proxy, `${root}/accounts`, headers, { retryForMs: 10_000 })
     await sleep(300)
     const idle = residentOf(running.pid)
     const [began, cpu] = [performance.now(), cpuOf(running.pid)]

@@ -24,7 +24,7 @@ export async function calls(): Promise<Record<string, Call>> {
       ports.proxy,
       `${root}/accounts`,
       { ...headers, 'x-user-email': 'someone9@contoso.com' },
-      { patience: 10_000 },
+      { retryForMs: 10_000 },
     )
     const results: Record<string, Call> = {}
     for (const [way, label] of [

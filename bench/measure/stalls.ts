@@ -11,7 +11,7 @@ const CONNECTIONS = 64
 const path = `${root}/accounts`
 
 /** The figures of a Node.js process at `/-/metrics`. */
-interface Inside {
+interface ProcessFigures {
   /** The longest delay of its event loop, in milliseconds. */
   readonly loopPause: number
   /** Milliseconds of garbage collection, and the number of collections over 10 ms (the smallest bucket). */
@@ -19,7 +19,7 @@ interface Inside {
   readonly longCollections: number
 }
 
-type Minute = Outcome & Partial<Inside>
+type Minute = Outcome & Partial<ProcessFigures>
 
 /**
  * The longest wait while requests arrive at equal intervals. The machine and the loader pause too: the loader reports
@@ -27,7 +27,7 @@ type Minute = Outcome & Partial<Inside>
  */
 export async function stalls(peers: readonly Peer[], seconds: number): Promise<Record<string, Minute>> {
   const results: Record<string, Minute> = {}
-  for (const peer of peers) results[peer.name] = await once(peer, seconds)
+  for (const peer of peers) results[peer.name] = await measure(peer, seconds)
   printTable(
     `${seconds} seconds of ${RATE.toLocaleString('en')} requests a second: answers, and pauses, in ms`,
     [
@@ -62,10 +62,10 @@ export async function stalls(peers: readonly Peer[], seconds: number): Promise<R
   return results
 }
 
-async function once({ name, command }: Peer, seconds: number): Promise<Minute> {
+async function measure({ name, command }: Peer, seconds: number): Promise<Minute> {
   const running = startPeer(name, command)
   try {
-    await ask(ports.proxy, path, headers, { patience: 10_000 })
+    await ask(ports.proxy, path, headers, { retryForMs: 10_000 })
     const what = { port: ports.proxy, path, connections: CONNECTIONS, rate: RATE }
     const warm = await load({ ...what, seconds: 5, expect: '$metadata#' })
     if (warm.wrong > 0) throw new Error(`${name}: ${warm.wrong} of ${warm.requests} answers were wrong`)
@@ -85,7 +85,7 @@ async function once({ name, command }: Peer, seconds: number): Promise<Minute> {
 }
 
 /** Node's own figures. Reading them resets the longest pause. */
-async function inside(): Promise<Inside> {
+async function inside(): Promise<ProcessFigures> {
   const { body } = await ask(ports.proxy, '/-/metrics', {})
   const sum = (name: RegExp): number => [...body.matchAll(name)].reduce((total, [, value]) => total + Number(value), 0)
   const all = sum(/^nodejs_gc_duration_seconds_count\{.*\} (.+)$/gm)

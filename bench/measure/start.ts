@@ -18,7 +18,7 @@ interface Start {
 export async function coldStart(peers: readonly Peer[], rounds: number): Promise<Map<string, readonly Start[]>> {
   const results = new Map<string, Start[]>()
   for (let round = 0; round < rounds; round++) {
-    for (const peer of peers) results.set(peer.name, [...(results.get(peer.name) ?? []), await once(peer)])
+    for (const peer of peers) results.set(peer.name, [...(results.get(peer.name) ?? []), await measureStart(peer)])
   }
   const median = (name: string, figure: keyof Start): number =>
     middle((results.get(name) ?? []).map((one) => one[figure]))
@@ -41,11 +41,11 @@ export async function coldStart(peers: readonly Peer[], rounds: number): Promise
   return results
 }
 
-async function once({ name, command }: Peer): Promise<Start> {
+async function measureStart({ name, command }: Peer): Promise<Start> {
   const began = performance.now()
   const running = startPeer(name, command)
   try {
-    const { body } = await ask(ports.proxy, `${root}/accounts`, headers, { patience: 10_000 })
+    const { body } = await ask(ports.proxy, `${root}/accounts`, headers, { retryForMs: 10_000 })
     const ms = performance.now() - began
     const cpu = cpuOfThreads(running.pid)
     if (!body.includes('$metadata#')) throw new Error(`${name} answered ${body.slice(0, 200)}`)

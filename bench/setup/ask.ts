@@ -11,7 +11,7 @@ export interface Asked {
 export interface AskOptions {
   readonly tls?: boolean
   /** How long to retry while the port is closed or the response is an error, in milliseconds. */
-  readonly patience?: number
+  readonly retryForMs?: number
 }
 
 /** Sends one request on a connection of its own, to check what is measured. */
@@ -19,18 +19,18 @@ export async function ask(
   port: number,
   path: string,
   headers: Record<string, string>,
-  { tls = false, patience = 0 }: AskOptions = {},
+  { tls = false, retryForMs: patience = 0 }: AskOptions = {},
 ): Promise<Asked> {
   const end = performance.now() + patience
   for (;;) {
-    const asked = await once(port, path, headers, tls).catch((error: Error) => error)
+    const asked = await sendOnce(port, path, headers, tls).catch((error: Error) => error)
     if (!(asked instanceof Error) && (asked.status < 400 || performance.now() > end)) return asked
     if (performance.now() > end) throw asked instanceof Error ? asked : new Error(`answered ${asked.status}`)
     await sleep(2)
   }
 }
 
-function once(port: number, path: string, headers: Record<string, string>, tls: boolean): Promise<Asked> {
+function sendOnce(port: number, path: string, headers: Record<string, string>, tls: boolean): Promise<Asked> {
   return new Promise((resolve, reject) => {
     const send = tls ? secureRequest : request
     // The service's certificate was made for this run.

@@ -37,16 +37,16 @@ export async function interleaved(contenders: readonly Contender[], rounds: numb
   const results = new Map<string, Round[]>()
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) {
-      results.set(contender.name, [...(results.get(contender.name) ?? []), await once(contender)])
+      results.set(contender.name, [...(results.get(contender.name) ?? []), await measureRound(contender)])
     }
   }
   return results
 }
 
-async function once({ name, command, what }: Contender): Promise<Round> {
+async function measureRound({ name, command, what }: Contender): Promise<Round> {
   const running = startPeer(name, command)
   try {
-    await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { patience: 10_000 })
+    await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { retryForMs: 10_000 })
     const { rate: _rate, ...full } = what
     // The settings limit the lookups of users per second.
     const seconds = Math.max(1, Math.min(2, what.seconds / 2), (what.users ?? 0) / 600)

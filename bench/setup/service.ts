@@ -70,7 +70,7 @@ export async function startService(): Promise<void> {
     {},
     {
       tls: true,
-      patience: 5000,
+      retryForMs: 5000,
     },
   )
   if (small.status !== 200) throw new Error(`the service does not run: ${small.status}; see ${folder}`)

@@ -10,7 +10,7 @@ import { explanationOf, login } from '../../src/commands/login/login.ts'
 import { logout } from '../../src/commands/login/logout.ts'
 import { openBrowser } from '../../src/commands/login/open-browser.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
+import { issuesToken, json, memoryLog, startAuthority } from '../support/authority.ts'
 import { commandFor } from '../support/command-io.ts'
 import { until } from '../support/until.ts'
 
@@ -412,14 +412,16 @@ t.test('accepts responses without a name and without a polling interval', async 
   const authority = await startAuthority(t)
   const io = { ...command.io, agent: authority.dispatcher as unknown as typeof command.io.agent }
   const codes = { device_code: 'd', user_code: 'u', verification_uri: 'https://microsoft.com/devicelogin' }
-  authority.behave = ({ url }, response) =>
-    url.includes('devicecode') ? json(response, 200, codes) : gives(3600, { refresh_token: 'r' })({} as never, response)
+  authority.respond = ({ url }, response) =>
+    url.includes('devicecode')
+      ? json(response, 200, codes)
+      : issuesToken(3600, { refresh_token: 'r' })({} as never, response)
   t.equal(await login({ device: true, timeout: 200 }, io), 2)
   t.match(command.written.stderr, /Nobody signed in/)
-  authority.behave = ({ url }, response) =>
+  authority.respond = ({ url }, response) =>
     url.includes('devicecode')
       ? json(response, 200, { ...codes, interval: 0 })
-      : gives(3600, { refresh_token: 'r' })({} as never, response)
+      : issuesToken(3600, { refresh_token: 'r' })({} as never, response)
   t.equal(await login({ device: true }, io), 0)
   t.match(command.written.stdout, /Signed in\. Stored in/)
 })

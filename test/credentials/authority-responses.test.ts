@@ -9,7 +9,7 @@ import { network } from '../../src/credentials/network.ts'
 import { claimsOf } from '../../src/credentials/token-claims.ts'
 import { redeem } from '../../src/credentials/token-endpoint.ts'
 import { tokenStore } from '../../src/credentials/token-store.ts'
-import { gives, json, startAuthority } from '../support/authority.ts'
+import { issuesToken, json, startAuthority } from '../support/authority.ts'
 
 const TENANT = '11111111-1111-1111-1111-111111111111'
 const AUTHORITY = { authorityHost: 'https://login.example', tenantId: TENANT }
@@ -42,10 +42,10 @@ t.test('the device code endpoint comes from the metadata', async (t) => {
   const base = `${AUTHORITY.authorityHost}/${TENANT}/oauth2/v2.0`
   const announced = { authorization_endpoint: `${base}/authorize`, token_endpoint: `${base}/token` }
   const options = { dispatcher: authority.dispatcher, signal: AbortSignal.timeout(5000) }
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, { ...announced, device_authorization_endpoint: `${base}/device` })
   t.match(await endpointsOf(AUTHORITY, options), { device: `${base}/device` })
-  authority.behave = (_, response) => json(response, 200, announced)
+  authority.respond = (_, response) => json(response, 200, announced)
   t.match(await endpointsOf(AUTHORITY, options), { device: `${base}/devicecode` })
 })
 
@@ -59,7 +59,7 @@ t.test('the name of a person is the first name claim of the id token', async (t)
     [{ sub: 7 }, undefined],
   ] as const) {
     const idToken = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
-    authority.behave = gives(3600, { id_token: idToken })
+    authority.respond = issuesToken(3600, { id_token: idToken })
     t.match(await redeem('https://login.microsoftonline.com/token', {}, options), { userName })
   }
 })

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { dueWarning } from '../../src/credentials/expiry.ts'
-import { gives, memoryLog, refuses, startAuthority } from '../support/authority.ts'
+import { issuesToken, memoryLog, refusesWith, startAuthority } from '../support/authority.ts'
 import { until } from '../support/until.ts'
 
 const CLIENT_ID = '22222222-2222-2222-2222-222222222222'
@@ -108,7 +108,7 @@ t.test('an unusable file is a 502, and the log has the fix', async (t) => {
 
 t.test('a certificate that is not registered is explained', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
-  authority.behave = refuses(401, 'invalid_client', 700027)
+  authority.respond = refusesWith(401, 'invalid_client', 700027)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(credential.state().trouble, /AADSTS700027.*Upload the certificate/)
 })
@@ -117,7 +117,7 @@ t.test('a certificate is replaced under load without a failed request', async (t
   const dir = t.testdir({})
   copyFileSync(fixture('plain.pem'), `${dir}/now.pem`)
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: `${dir}/now.pem` })
-  authority.behave = gives(2)
+  authority.respond = issuesToken(2)
   await credential.authorization()
   let stop = false
   let served = 0

@@ -7,8 +7,8 @@ import type { Test } from 'tap'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Target } from '../../src/config/schema.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
-import type { Received } from '../support/authority.ts'
-import { gives, json, memoryLog, refuses, startAuthority } from '../support/authority.ts'
+import type { AuthorityRequest } from '../support/authority.ts'
+import { issuesToken, json, memoryLog, refusesWith, startAuthority } from '../support/authority.ts'
 import { until } from '../support/until.ts'
 
 const SECRET = 's3cret+&=%é~'
@@ -58,7 +58,7 @@ t.test('the claims of a challenge are sent to the authority', async (t) => {
 
 t.test('the endpoints of a private authority come from its metadata, including the port', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
-  authority.behave = (received, response) => {
+  authority.respond = (received, response) => {
     const base = 'https://localhost:8443/11111111-1111-1111-1111-111111111111'
     if (received.method === 'GET')
       return json(response, 200, {
@@ -67,7 +67,7 @@ t.test('the endpoints of a private authority come from its metadata, including t
         authorization_endpoint: `${base}/auth`,
         jwks_uri: `${base}/keys`,
       })
-    gives()(received, response)
+    issuesToken()(received, response)
   }
   t.match(await credential.authorization(), /^Bearer token-/)
   t.match(authority.requests, [
@@ -78,7 +78,7 @@ t.test('the endpoints of a private authority come from its metadata, including t
 
 t.test('credentials are never sent without TLS, even when the metadata says so', async (t) => {
   const { authority, credential, log } = await credentialFor(t, { AZURE_AUTHORITY_HOST: 'https://localhost:8443' })
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, {
       issuer: 'https://localhost:8443/x',
       token_endpoint: 'http://localhost:8443/token',
@@ -92,7 +92,7 @@ t.test('credentials are never sent without TLS, even when the metadata says so',
 
 t.test('a redirect is not followed', async (t) => {
   const { authority, credential } = await credentialFor(t)
-  authority.behave = (_, response) => response.writeHead(307, { location: 'https://evil.example/token' }).end()
+  authority.respond = (_, response) => response.writeHead(307, { location: 'https://evil.example/token' }).end()
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.equal(authority.requests.length, 1)
 })
@@ -100,7 +100,7 @@ t.test('a redirect is not followed', async (t) => {
 t.test(
   'for every failure of the authority, the caller gets 503 and the log one sentence without secrets',
   async (t) => {
-    const ways: Record<string, (received: Received, response: import('node:http').ServerResponse) => void> = {
+    const ways: Record<string, (received: AuthorityRequest, response: import('node:http').ServerResponse) => void> = {
       reset: (_, response) => response.destroy(),
       'breaks off': (_, response) => {
         response.writeHead(200, { 'content-length': '500' }).write('{"access')
@@ -151,7 +151,7 @@ t.test(
     }
     for (const [way, behave] of Object.entries(ways)) {
       const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
-      authority.behave = behave
+      authority.respond = behave
       await t.rejects(
         credential.authorization() as Promise<string>,
         { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 },
@@ -180,22 +180,22 @@ t.test('an unreachable authority is a 503, and the log names the cause', async (
 
 t.test('Retry-After is passed on to the caller', async (t) => {
   const { authority, credential } = await credentialFor(t)
-  authority.behave = (_, response) => json(response, 429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' })
+  authority.respond = (_, response) => json(response, 429, { error: 'temporarily_unavailable' }, { 'retry-after': '7' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 7 })
 })
 
 t.test('a failure does not block the next attempt', async (t) => {
   const { authority, credential } = await credentialFor(t)
-  authority.behave = (_, response) => json(response, 500, { error: 'server_error' })
+  authority.respond = (_, response) => json(response, 500, { error: 'server_error' })
   await t.rejects(credential.authorization() as Promise<string>)
-  authority.behave = gives()
+  authority.respond = issuesToken()
   await until(() => credential.state().token === 'fresh')
   t.equal(authority.requests.length, 2)
 })
 
 t.test("a refused secret is a 502, and the log explains the AADSTS number without Microsoft's text", async (t) => {
   const { authority, credential, log } = await credentialFor(t)
-  authority.behave = refuses(401, 'invalid_client', 7000215)
+  authority.respond = refusesWith(401, 'invalid_client', 7000215)
   await t.rejects(credential.authorization() as Promise<string>, {
     code: 'GATEWAY_CREDENTIAL_REJECTED',
     statusCode: 502,
@@ -212,7 +212,7 @@ t.test("a refused secret is a 502, and the log explains the AADSTS number withou
 
 t.test('a token with another scope is still cached', async (t) => {
   const { authority, credential } = await credentialFor(t)
-  authority.behave = gives(3600, { scope: 'something else' })
+  authority.respond = issuesToken(3600, { scope: 'something else' })
   await credential.authorization()
   t.type(credential.authorization(), 'string')
   t.equal(authority.requests.length, 1)
@@ -236,8 +236,8 @@ t.test('a new secret that is refused is ignored, and the old one stays in use', 
   const file = `${t.testdir({ secret: 'good' })}/secret`
   const { authority, credential, log } = await credentialFor(t, { AZURE_CLIENT_SECRET_FILE: file })
   await credential.authorization()
-  authority.behave = (received, response) => {
-    ;(received.form.get('client_secret') === 'good' ? gives() : refuses(401, 'invalid_client', 7000215))(
+  authority.respond = (received, response) => {
+    ;(received.form.get('client_secret') === 'good' ? issuesToken() : refusesWith(401, 'invalid_client', 7000215))(
       received,
       response,
     )
@@ -287,7 +287,7 @@ t.test('Retry-After of the authority may be a date, and is ignored if malformed'
     [new Date(0).toUTCString(), 1, 1],
   ] as const) {
     const { authority, credential } = await credentialFor(t)
-    authority.behave = (_, response) =>
+    authority.respond = (_, response) =>
       json(response, 503, { error: 'temporarily_unavailable' }, { 'retry-after': value })
     const error: { retryAfter: number } = await Promise.resolve(credential.authorization()).then(
       () => {
@@ -309,10 +309,10 @@ t.test('a possibly truncated secret is mentioned only for refusals of the secret
     { agent: authority.dispatcher, log },
   )
   t.teardown(credential.close)
-  authority.behave = refuses(400, 'unauthorized_client', 700016)
+  authority.respond = refusesWith(400, 'unauthorized_client', 700016)
   await t.rejects(credential.authorization() as Promise<string>)
   t.notMatch(credential.state().trouble, /It ends before/)
-  authority.behave = refuses(401, 'invalid_client', 7000215)
+  authority.respond = refusesWith(401, 'invalid_client', 7000215)
   credential.discard('', undefined)
   await until(() => /It ends before/.test(credential.state().trouble ?? ''))
 })

@@ -38,7 +38,7 @@ const metadata = { authorization_endpoint: 'https://idp.test:8443/auth', token_e
 
 t.test('renews with the stored refresh token, and stores the next one', async (t) => {
   const { authority, kept, credential } = await personFor(t, { AZURE_CLIENT_SECRET: 's3cret' })
-  authority.behave = ({ method }, response) =>
+  authority.respond = ({ method }, response) =>
     json(
       response,
       200,
@@ -64,7 +64,7 @@ t.test('renews with the stored refresh token, and stores the next one', async (t
 
 t.test('a sign-in while the gateway runs is used', async (t) => {
   const { authority, kept, credential } = await personFor(t)
-  authority.behave = ({ method }, response) =>
+  authority.respond = ({ method }, response) =>
     json(response, 200, method === 'GET' ? metadata : { access_token: 'person', expires_in: 600, id_token: 'nonsense' })
   await t.rejects(credential.authorization() as Promise<string>)
   kept.write({ id: '1', refreshToken: 'first' })
@@ -77,13 +77,13 @@ t.test('an authority without usable endpoints is a temporary failure', async (t)
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
   for (const answer of [{}, { ...metadata, token_endpoint: 'http://idp.test/token' }]) {
-    authority.behave = (_, response) => json(response, 200, answer)
+    authority.respond = (_, response) => json(response, 200, answer)
     credential.reload()
     const { failures } = credential.state()
     await until(() => credential.state().failures > failures)
     t.match(credential.state().trouble, /no usable endpoints/)
   }
-  authority.behave = (_, response) => json(response, 404, {})
+  authority.respond = (_, response) => json(response, 404, {})
   credential.reload()
   await until(() => credential.state().failures === 3)
   t.match(credential.state().trouble, /404/)
@@ -92,7 +92,7 @@ t.test('an authority without usable endpoints is a temporary failure', async (t)
 t.test('for an unexplained refusal, the fix is to sign in again', async (t) => {
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
-  authority.behave = ({ method }, response) => {
+  authority.respond = ({ method }, response) => {
     if (method === 'GET') json(response, 200, metadata)
     else json(response, 400, { error: 'invalid_grant', error_codes: [123456] })
   }
@@ -113,7 +113,7 @@ t.test('a file that is not a sign-in counts as missing', async (t) => {
 t.test('a renewed sign-in that cannot be stored, or read again, is logged, and the token is used', async (t) => {
   const { authority, kept, credential, log } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'first' })
-  authority.behave = ({ method }, response) => {
+  authority.respond = ({ method }, response) => {
     if (method === 'GET') return json(response, 200, metadata)
     rmSync(kept.file)
     mkdirSync(kept.file)
@@ -141,7 +141,7 @@ t.test('environments that share a sign-in use its refresh token one at a time, w
   const { authority, kept, credential } = await personFor(t)
   kept.write({ id: '1', refreshToken: 'r0' })
   let valid = 'r0'
-  authority.behave = ({ method, form }, response) => {
+  authority.respond = ({ method, form }, response) => {
     if (method === 'GET') return json(response, 200, metadata)
     if (form.get('refresh_token') !== valid) return json(response, 400, { error: 'invalid_grant' })
     valid = `${valid}x`

@@ -36,7 +36,7 @@ async function identityFor(
 
 t.test('virtual machine: uses the metadata service', async (t) => {
   const { authority, credential, ask } = await identityFor(t, {})
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, {
       access_token: 'vm',
       expires_in: '3599',
@@ -62,7 +62,7 @@ t.test('a user-assigned identity is requested by its client id', async (t) => {
     { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://imds.test/' },
     CLIENT_ID,
   )
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, { access_token: 'vm', expires_in: '3599', token_type: 'Bearer', client_id: CLIENT_ID })
   await credential.authorization()
   t.match(ask(), { headers: { host: 'imds.test' }, query: { client_id: CLIENT_ID } })
@@ -71,7 +71,7 @@ t.test('a user-assigned identity is requested by its client id', async (t) => {
 
 t.test('a token of another identity than the requested one is not used', async (t) => {
   const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, { access_token: 'vm', expires_in: '3599', client_id: '33333333-3333-3333-3333-333333333333' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
 })
@@ -81,7 +81,7 @@ t.test('App Service and Container Apps: uses their endpoint, whose response has 
     IDENTITY_ENDPOINT: 'http://127.0.0.1:41741/msi/token/',
     IDENTITY_HEADER: 'h3ader',
   })
-  authority.behave = (_, response) =>
+  authority.respond = (_, response) =>
     json(response, 200, {
       access_token: 'app',
       expires_on: String(Math.floor(Date.now() / 1000) + 1000),
@@ -102,7 +102,7 @@ t.test('Azure Arc: a challenge that names another file is refused', async (t) =>
     IDENTITY_ENDPOINT: 'http://127.0.0.1:40342/metadata/identity/oauth2/token',
     IMDS_ENDPOINT: 'http://127.0.0.1:40342',
   })
-  authority.behave = (_, response) => json(response, 401, {}, { 'www-authenticate': 'Basic realm=/etc/passwd' })
+  authority.respond = (_, response) => json(response, 401, {}, { 'www-authenticate': 'Basic realm=/etc/passwd' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(ask(), { headers: { metadata: 'true' }, query: { 'api-version': '2020-06-01' } })
   t.equal(authority.requests.length, 1)
@@ -110,7 +110,7 @@ t.test('Azure Arc: a challenge that names another file is refused', async (t) =>
 
 t.test('distinguishes a machine without that identity from one that is not in Azure', async (t) => {
   const none = await identityFor(t, {})
-  none.authority.behave = (_, response) =>
+  none.authority.respond = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
   await t.rejects(none.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(none.credential.state().trouble, /no such managed identity.*Azure portal/)
@@ -121,12 +121,12 @@ t.test('distinguishes a machine without that identity from one that is not in Az
   t.match(outside.credential.state().trouble, /did not answer \(ECONNREFUSED\).*AZURE_TENANT_ID/)
 
   const silent = await identityFor(t, {}, undefined, { TOKEN_TIMEOUT: '100ms' })
-  silent.authority.behave = () => {}
+  silent.authority.respond = () => {}
   await t.rejects(silent.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(silent.credential.state().trouble, /did not answer \(TIMEOUT\).*AZURE_TENANT_ID/)
 
   const starting = await identityFor(t, {})
-  starting.authority.behave = (_, response) => json(response, 404, { error: 'not_found' })
+  starting.authority.respond = (_, response) => json(response, 404, { error: 'not_found' })
   await t.rejects(starting.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
@@ -158,7 +158,7 @@ t.test(
       [400, { error: { code: 'invalid_resource', message: text } }],
     ] as const) {
       const { authority, credential, log } = await identityFor(t, {})
-      authority.behave = (_, response) => json(response, status, body)
+      authority.respond = (_, response) => json(response, status, body)
       await t.rejects(credential.authorization() as Promise<string>, {
         code: status < 500 ? 'GATEWAY_CREDENTIAL_REJECTED' : 'GATEWAY_TOKEN_UNAVAILABLE',
       })
@@ -170,7 +170,7 @@ t.test(
 
 t.test('the AADSTS number of a transient error does not count as a refusal', async (t) => {
   const { authority, credential } = await identityFor(t, {})
-  authority.behave = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
+  authority.respond = (_, response) => json(response, 400, { error: 'x', error_description: 'AADSTS90033: transient' })
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 })
 
@@ -199,7 +199,7 @@ t.test('every form of the error for a missing identity is recognised', async (t)
     ],
   ] as const) {
     const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
-    authority.behave = (_, response) => json(response, 400, body)
+    authority.respond = (_, response) => json(response, 400, body)
     await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
     t.match(credential.state().trouble, says)
   }
@@ -207,13 +207,13 @@ t.test('every form of the error for a missing identity is recognised', async (t)
 
 t.test('other errors are not explained by a missing identity', async (t) => {
   const invalid = await identityFor(t, {})
-  invalid.authority.behave = (_, response) =>
+  invalid.authority.respond = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
   await t.rejects(invalid.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.match(invalid.credential.state().trouble, /responded with 400 \(invalid_request\)\. .*no explanation/)
 
   const filter = await identityFor(t, {})
-  filter.authority.behave = (_, response) =>
+  filter.authority.respond = (_, response) =>
     response.writeHead(403, { 'content-type': 'text/html' }).end('<html>blocked</html>')
   await t.rejects(filter.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.match(filter.credential.state().trouble, /answered 403 with a page/)
@@ -228,7 +228,7 @@ t.test(
     const authority = await startAuthority(t)
     const { dispatcher } = authority
     const keys = t.testdir({ 'a.key': 'k3y' })
-    authority.behave = ({ headers }, response) =>
+    authority.respond = ({ headers }, response) =>
       headers.authorization === 'Basic k3y'
         ? json(response, 200, { access_token: 'arc', expires_in: '3599' })
         : json(response, 401, {}, { 'www-authenticate': `Basic realm=${keys}/a.key` })
@@ -243,10 +243,10 @@ t.test(
 
 t.test('handles an error without a code, and a token without a lifetime', async (t) => {
   const { authority, credential, log } = await identityFor(t, {})
-  authority.behave = (_, response) => json(response, 400, { error_description: 'The sky is falling' })
+  authority.respond = (_, response) => json(response, 400, { error_description: 'The sky is falling' })
   await t.rejects(credential.authorization() as Promise<string>)
   t.match(JSON.stringify(log.lines), /endpoint responded with 400\./)
-  authority.behave = (_, response) => json(response, 200, { access_token: 'vm' })
+  authority.respond = (_, response) => json(response, 200, { access_token: 'vm' })
   const fetch = managedIdentity({ ...OF_THE_MACHINE, dispatcher: authority.dispatcher, env: {}, arc: ARC })
   t.match(await fetch({ signal: AbortSignal.timeout(5000) }), { accessToken: 'vm', expiresIn: undefined })
 })

@@ -9,7 +9,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { onBehalfOf } from '../../src/credentials/user-tokens.ts'
 import type { UserToken } from '../../src/credentials/user-tokens.ts'
-import { gives, json, memoryLog, startAuthority } from '../support/authority.ts'
+import { issuesToken, json, memoryLog, startAuthority } from '../support/authority.ts'
 
 const CERTIFICATE = new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname
 
@@ -54,7 +54,7 @@ t.test('a token of another person or of the app is not accepted', async (t) => {
     { oid: ADELE.objectId, idtyp: 'app' },
   ]) {
     const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
-    authority.behave = (_, response) => json(response, 200, { access_token: accessToken, expires_in: 3600 })
+    authority.respond = (_, response) => json(response, 200, { access_token: accessToken, expires_in: 3600 })
     const tokens = credential.onBehalfOf!.tokensOf({ ...ADELE, id: JSON.stringify(claims) })
     await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   }
@@ -63,10 +63,10 @@ t.test('a token of another person or of the app is not accepted', async (t) => {
 
 t.test('an unresponsive authority costs no more than TOKEN_TIMEOUT', async (t) => {
   const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } }, '300ms')
-  authority.behave = () => undefined
+  authority.respond = () => undefined
   const tokens = credential.onBehalfOf!.tokensOf(ADELE)
   await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 1 })
-  authority.behave = gives()
+  authority.respond = issuesToken()
 })
 
 t.test('nor does an exchange that ignores its signal, as undici does while it connects', async (t) => {

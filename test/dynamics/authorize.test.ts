@@ -10,12 +10,12 @@ import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import {
   answerJson,
   fixedToken,
-  listening,
+  listenOnFreePort,
   outbound,
   pause,
   received,
   service,
-  sockets,
+  socketService,
   text,
   connectionFixture,
 } from '../support/connection-fixture.ts'
@@ -106,7 +106,7 @@ t.test('a 401 without details is handled alike, and a long one does not block it
   let connections = 0
   const server = createServer((_, response) => response.writeHead(401).end('x'.repeat(300_000)))
   server.on('connection', () => connections++)
-  const { send } = connectionFixture(t, `http://127.0.0.1:${await listening(t, server)}`)
+  const { send } = connectionFixture(t, `http://127.0.0.1:${await listenOnFreePort(t, server)}`)
 
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED', cause: { message: 'Dynamics 365 answered 401' } })
   await t.rejects(send(outbound()), { code: 'GATEWAY_TOKEN_REFUSED' })
@@ -187,7 +187,7 @@ t.test('reads a claims challenge, and ignores other challenges', async (t) => {
 t.test('a 401 whose body arrives late does not keep the retry from being cancelled', async (t) => {
   let requests = 0
   let refused: Socket | undefined
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', () => {
       if (requests++ > 0) return
       refused = socket

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 
 import { createCircuit } from '../../src/dynamics/circuit.ts'
-import { listening, outbound, pause, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { listenOnFreePort, outbound, pause, socketService, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
@@ -13,7 +13,7 @@ t.test(
   'opens after five requests without a connection, refuses at once, and closes when Dynamics is back',
   async (t) => {
     const gone = createServer()
-    const port = await listening(t, gone)
+    const port = await listenOnFreePort(t, gone)
     await new Promise((resolve) => {
       gone.close(resolve)
     })
@@ -56,7 +56,7 @@ t.test(
 
 t.test('a probe that gets a connection closes the circuit, however long its response takes', async (t) => {
   const gone = createServer()
-  const port = await listening(t, gone)
+  const port = await listenOnFreePort(t, gone)
   await new Promise((resolve) => {
     gone.close(resolve)
   })
@@ -104,7 +104,7 @@ t.test('concurrent failures open it once, and only consecutive failures count', 
 })
 
 t.test('failures after the connection is established do not open it', async (t) => {
-  const origin = await sockets(t, (socket) => socket.once('data', () => socket.destroy()))
+  const origin = await socketService(t, (socket) => socket.once('data', () => socket.destroy()))
   const { send, state } = connectionFixture(t, origin)
 
   for (let request = 0; request < 10; request++) {

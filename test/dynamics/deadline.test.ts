@@ -1,13 +1,13 @@
 import t from 'tap'
 
-import { outbound, pause, received, service, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { outbound, pause, received, service, socketService, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
 
 t.test("the caller's deadline ends the wait, with its own error", async (t) => {
   let gone = false
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.resume().on('close', () => {
       gone = true
     }),
@@ -40,7 +40,7 @@ t.test('a response that began in time may take longer', async (t) => {
 })
 
 t.test('the deadline also ends the wait for a slot', async (t) => {
-  const origin = await sockets(t, () => {})
+  const origin = await socketService(t, () => {})
   const { send, state } = connectionFixture(t, origin, { concurrency: 1 })
   const first = outbound()
   const hangs = send(first)

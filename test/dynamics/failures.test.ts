@@ -8,7 +8,7 @@ import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
 import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'
-import { outbound, received, service, sockets, text, connectionFixture } from '../support/connection-fixture.ts'
+import { outbound, received, service, socketService, text, connectionFixture } from '../support/connection-fixture.ts'
 
 t.setTimeout(600_000)
 
@@ -68,8 +68,8 @@ t.test('a refused connection is "unreachable", without the address', async (t) =
 })
 
 t.test('a connection that breaks before the response is GATEWAY_DYNAMICS_BROKE_OFF', async (t) => {
-  const reset = await sockets(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
-  const end = await sockets(t, (socket) => socket.once('data', () => socket.end()))
+  const reset = await socketService(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
+  const end = await socketService(t, (socket) => socket.once('data', () => socket.end()))
 
   await t.rejects(connectionFixture(t, reset).send(outbound({ method: 'POST' })), {
     code: 'GATEWAY_DYNAMICS_BROKE_OFF',
@@ -90,7 +90,7 @@ t.test('a response that is not HTTP is invalid, and does not affect the next req
     'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
     'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood',
   ]
-  const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(answers.shift()!)))
+  const origin = await socketService(t, (socket) => socket.once('data', () => socket.write(answers.shift()!)))
   const { send } = connectionFixture(t, origin)
 
   for (let left = answers.length; left > 1; left--) {
@@ -104,10 +104,10 @@ t.test('a response that is not HTTP is invalid, and does not affect the next req
 
 t.test('a few 1xx responses may come before the final one; a flood of them is an error', async (t) => {
   const early = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n'
-  const few = await sockets(t, (socket) =>
+  const few = await socketService(t, (socket) =>
     socket.once('data', () => socket.write(`${early.repeat(5)}HTTP/1.1 204 No Content\r\n\r\n`)),
   )
-  const flood = await sockets(t, (socket) =>
+  const flood = await socketService(t, (socket) =>
     socket.once('data', () => {
       const more = setInterval(() => socket.write(early), 5)
       socket.on('close', () => clearInterval(more))
@@ -119,7 +119,7 @@ t.test('a few 1xx responses may come before the final one; a flood of them is an
 })
 
 t.test('an unsolicited response is dropped', async (t) => {
-  const origin = await sockets(t, (socket) => {
+  const origin = await socketService(t, (socket) => {
     let requests = 0
     socket.on('data', () => {
       requests++
@@ -133,7 +133,7 @@ t.test('an unsolicited response is dropped', async (t) => {
 })
 
 t.test('no response within the timeout is GATEWAY_DYNAMICS_TOO_SLOW, and names the timeout', async (t) => {
-  const origin = await sockets(t, () => {})
+  const origin = await socketService(t, () => {})
   const { send } = connectionFixture(t, origin, { requestTimeout: 300 })
 
   await t.rejects(send(outbound({ method: 'POST' })), {
@@ -145,12 +145,12 @@ t.test('no response within the timeout is GATEWAY_DYNAMICS_TOO_SLOW, and names t
 
 t.test('a write without a response is reported as possibly executed; a read is not', async (t) => {
   const doubt = /The change may have been made. Check before you send it again\.$/
-  const silent = await sockets(t, () => {})
-  const invalid = await sockets(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
-  const flood = await sockets(t, (socket) =>
+  const silent = await socketService(t, () => {})
+  const invalid = await socketService(t, (socket) => socket.once('data', () => socket.write('HELLO\r\n\r\n')))
+  const flood = await socketService(t, (socket) =>
     socket.once('data', () => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50))),
   )
-  const broken = await sockets(t, (socket) => socket.once('data', () => socket.end()))
+  const broken = await socketService(t, (socket) => socket.once('data', () => socket.end()))
   const ends: [origin: string, waits: Partial<Target>, late: boolean, code: RegExp][] = [
     [silent, { requestTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
     [silent, { totalTimeout: 300 }, false, /^GATEWAY_DYNAMICS_TOO_SLOW$/],
@@ -183,7 +183,7 @@ t.test('a write without a response is reported as possibly executed; a read is n
 })
 
 t.test('a write that times out while it waits for a slot was not sent', async (t) => {
-  const origin = await sockets(t, () => {})
+  const origin = await socketService(t, () => {})
   const { send } = connectionFixture(t, origin, { concurrency: 1, requestTimeout: 60_000 })
   const ask = (deadline: number | undefined): Promise<unknown> =>
     send(outbound({ method: 'POST', repeatable: 'never', deadline })).catch((error: unknown) => error)
@@ -204,7 +204,7 @@ t.test('a truncated response fails, and never ends as if it were complete', asyn
   for (const half of halves) {
     for (const end of ['end', 'resetAndDestroy'] as const) {
       let answering: Socket | undefined
-      const origin = await sockets(t, (socket) =>
+      const origin = await socketService(t, (socket) =>
         socket.once('data', () => {
           answering = socket
           socket.write(half)
@@ -222,7 +222,7 @@ t.test('a truncated response fails, and never ends as if it were complete', asyn
 })
 
 t.test('a response body that stalls fails', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')),
   )
   const { body } = await connectionFixture(t, origin, { idleTimeout: 300 }).send(outbound())

@@ -12,7 +12,7 @@ import {
   answerJson,
   connectionFixture,
   fixedToken,
-  listening,
+  listenOnFreePort,
   outbound,
   pause,
   received,
@@ -174,7 +174,7 @@ t.test('retries: a certificate that is not trusted, so nothing was sent', async 
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }])
   let connections = 0
   const server = createHttpsServer({ cert, key }).on('connection', () => connections++)
-  const origin = `https://127.0.0.1:${await listening(t, server)}`
+  const origin = `https://127.0.0.1:${await listenOnFreePort(t, server)}`
   for (const [kind, make] of Object.entries(REQUESTS)) {
     const { send, events } = connectionFixture(t, origin)
     await t.rejects(send(make()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' }, kind)
@@ -210,7 +210,7 @@ t.test('a keyed create is retried three times, and then the caller is advised to
 /** The origin of a port without a listener. */
 async function closedPort(t: Test): Promise<string> {
   const server = createServer()
-  const port = await listening(t, server)
+  const port = await listenOnFreePort(t, server)
   await new Promise((resolve) => {
     server.close(resolve)
   })

@@ -11,12 +11,12 @@ import { RETRYABLE } from '../../src/dynamics/retry-policy.ts'
 import { isDeadlock } from '../../src/dynamics/retry.ts'
 import {
   answerJson,
-  listening,
+  listenOnFreePort,
   outbound,
   pause,
   received,
   service,
-  sockets,
+  socketService,
   text,
   connectionFixture,
 } from '../support/connection-fixture.ts'
@@ -81,7 +81,7 @@ t.test('a read on a connection that was just closed is retried on another one', 
     const opened: Socket[] = []
     const unanswered: string[] = []
     // As when a server restarts: each connection ends with the next request on it.
-    const origin = await sockets(t, (socket) => {
+    const origin = await socketService(t, (socket) => {
       let requests = 0
       opened.push(socket)
       socket.on('data', (head) => {
@@ -178,7 +178,7 @@ t.test('any other 500 is passed on unchanged', async (t) => {
 t.test('without a connection, any method is retried', async (t) => {
   // At first nothing listens. The second attempt follows at once, so the listener must start very soon.
   const gone = createServer()
-  const port = await listening(t, gone)
+  const port = await listenOnFreePort(t, gone)
   await new Promise((resolve) => {
     gone.close(resolve)
   })
@@ -199,7 +199,7 @@ t.test('a streamed body is not sent again', async (t) => {
 t.test('connections that Dynamics has closed do not affect reads, and writes do not use old connections', async (t) => {
   // Answers the first request on each connection, and resets the connection at the second one.
   let resets = 0
-  const origin = await sockets(t, (socket) => {
+  const origin = await socketService(t, (socket) => {
     let requests = 0
     socket.on('data', () => {
       if (++requests === 1) return socket.write('HTTP/1.1 204 No Content\r\nkeep-alive: timeout=60\r\n\r\n')
@@ -223,7 +223,7 @@ t.test('connections that Dynamics has closed do not affect reads, and writes do 
 
 t.test('during an outage at most one in five requests is retried', async (t) => {
   let requests = 0
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.once('data', () => {
       requests++
       socket.resetAndDestroy()

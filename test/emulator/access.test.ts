@@ -2,10 +2,10 @@ import t from 'tap'
 import { request } from 'undici'
 
 import { tenantId } from '../../emulator/emulator.ts'
-import { caller, objectId, root, started, userId } from '../support/started-emulator.ts'
+import { caller, objectId, root, emulatorFor, userId } from '../support/started-emulator.ts'
 
 t.test('challenges requests without a token, in the words of Dataverse', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   const { status, headers, text } = await caller(emulator, {})('accounts')
 
@@ -20,10 +20,10 @@ t.test('challenges requests without a token, in the words of Dataverse', async (
 })
 
 t.test('challenges tokens that are malformed, forged, expired, revoked, or for another audience', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const good = emulator.token()
   const [head, claims, signature] = good.split('.')
-  const foreign = (await started(t, { environment: 'https://fabrikam.crm.dynamics.com' })).emulator.token()
+  const foreign = (await emulatorFor(t, { environment: 'https://fabrikam.crm.dynamics.com' })).emulator.token()
   const bad = [
     'x',
     'a.b.c',
@@ -49,8 +49,8 @@ t.test('challenges tokens that are malformed, forged, expired, revoked, or for a
 })
 
 t.test('refuses tokens of Entra that name another environment', async (t) => {
-  const { emulator } = await started(t)
-  const direct = await started(t)
+  const { emulator } = await emulatorFor(t)
+  const direct = await emulatorFor(t)
   const form = (emulatorOf: typeof emulator): URLSearchParams =>
     new URLSearchParams({
       grant_type: 'client_credentials',
@@ -74,7 +74,7 @@ t.test('refuses tokens of Entra that name another environment', async (t) => {
 })
 
 t.test('refuses tokens for another resource of the tenant', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const answer = await request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
     dispatcher: emulator.dispatcher,
     method: 'POST',
@@ -92,7 +92,7 @@ t.test('refuses tokens for another resource of the tenant', async (t) => {
 })
 
 t.test('names the host that was called in the URLs of its answers', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   for (const origin of [
     'https://contoso.crm4.dynamics.com',
@@ -106,7 +106,7 @@ t.test('names the host that was called in the URLs of its answers', async (t) =>
 })
 
 t.test('refuses connections to other hosts', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   await t.rejects(request('https://example.com/', { dispatcher: emulator.dispatcher }), { code: 'ECONNREFUSED' })
   await t.rejects(request('https://contoso.crm4.dynamics.com:8443/', { dispatcher: emulator.dispatcher }))
@@ -117,7 +117,7 @@ t.test('refuses connections to other hosts', async (t) => {
 })
 
 t.test('can have any environment name', async (t) => {
-  const { emulator, call } = await started(t, { environment: 'https://crm.example.org' })
+  const { emulator, call } = await emulatorFor(t, { environment: 'https://crm.example.org' })
 
   t.equal((await call('https://crm.example.org/api/data/v9.2/WhoAmI')).status, 200)
   t.equal(emulator.environment, 'https://crm.example.org')
@@ -129,7 +129,7 @@ t.test('serves other clouds under their own authority', async (t) => {
     ['https://contoso.crm.dynamics.cn', 'https://login.partner.microsoftonline.cn'],
     ['https://contoso.crm9.dynamics.com', 'https://login.microsoftonline.com'],
   ]) {
-    const { emulator, call } = await started(t, { environment: environment ?? '' })
+    const { emulator, call } = await emulatorFor(t, { environment: environment ?? '' })
     const { status } = await call(`${authority}/${tenantId}/v2.0/.well-known/openid-configuration`)
     t.equal(status, 200)
     t.equal(emulator.environment, environment)
@@ -140,14 +140,14 @@ t.test('serves other clouds under their own authority', async (t) => {
 t.test('serves HTTPS with a certificate of its own', async (t) => {
   const { generate } = await import('selfsigned')
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keySize: 2048 })
-  const { emulator, call } = await started(t, { tls: { key, cert } })
+  const { emulator, call } = await emulatorFor(t, { tls: { key, cert } })
 
   t.match(emulator.origin, /^https:/)
   t.equal((await call('WhoAmI')).status, 200)
 })
 
 t.test('refuses applications without an application user', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const answers: Record<string, unknown> = {}
 
   for (const applicationUser of ['missing', 'disabled', 'without roles'] as const) {
@@ -168,7 +168,7 @@ t.test('refuses applications without an application user', async (t) => {
 })
 
 t.test('runs requests of a signed-in person as that person', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   const { json } = await caller(emulator, { authorization: `Bearer ${emulator.token('lee.gu@contoso.com')}` })('WhoAmI')
   const known = await caller(emulator, { authorization: `Bearer ${emulator.token('Lee.Gu@Contoso.com')}` })('WhoAmI')
@@ -182,7 +182,7 @@ t.test('runs requests of a signed-in person as that person', async (t) => {
 })
 
 t.test('runs requests as the user whose id they carry', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const who = async (headers: Record<string, string>): Promise<unknown> =>
     (await call('WhoAmI', { headers })).json['UserId']
@@ -193,7 +193,7 @@ t.test('runs requests as the user whose id they carry', async (t) => {
 })
 
 t.test('records who created a row, and on whose behalf', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const application = (await call('WhoAmI')).json['UserId']
   const create = async (headers: Record<string, string>): Promise<unknown> =>
@@ -223,7 +223,7 @@ t.test('records who created a row, and on whose behalf', async (t) => {
 })
 
 t.test('runs requests with an unknown id as the application user by default', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const application = (await call('WhoAmI')).json['UserId']
   const headers = { CallerObjectId: userId(emulator, 'adele.vance@contoso.com') }
 
@@ -235,7 +235,7 @@ t.test('runs requests with an unknown id as the application user by default', as
 })
 
 t.test('refuses disabled users, malformed ids, two ids, and applications without the privilege', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const refused = async (headers: Record<string, string>): Promise<unknown> => {
     const { status, json } = await call('WhoAmI', { headers })
@@ -250,7 +250,7 @@ t.test('refuses disabled users, malformed ids, two ids, and applications without
 })
 
 t.test('enforces the privileges of users', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const headers = { MSCRMCallerID: userId(emulator, 'enrico.cattaneo@contoso.com') }
 
   const { status, json } = await call('accounts', { method: 'POST', body: '{}', headers })
@@ -262,7 +262,7 @@ t.test('enforces the privileges of users', async (t) => {
 })
 
 t.test('refuses URLs and methods that Dataverse refuses', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const send = async (target: string, method = 'GET'): Promise<number> => (await call(target, { method })).status
 
   t.equal(await send(`accounts?$filter=name eq '${'a'.repeat(32_000)}'`), 200)
@@ -278,7 +278,7 @@ t.test('refuses URLs and methods that Dataverse refuses', async (t) => {
 })
 
 t.test('lets a header override the method', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const id = String(emulator.rows('accounts')[0]?.['accountid'])
 
   await call(`accounts(${id})`, { method: 'POST', headers: { 'X-HTTP-Method': 'DELETE' } })
@@ -287,7 +287,7 @@ t.test('lets a header override the method', async (t) => {
 })
 
 t.test('responds with the headers of Dataverse, including duplicates', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   const { headers, body } = await request(`${root}WhoAmI`, {
     dispatcher: emulator.dispatcher,
@@ -308,7 +308,7 @@ t.test('responds with the headers of Dataverse, including duplicates', async (t)
 })
 
 t.test('supports every content coding, and uses only accepted ones', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const coding = async (accepted: string): Promise<unknown> => {
     const { headers, json } = await call('accounts?$top=1', { headers: { 'accept-encoding': accepted } })
     t.ok(json['value'])

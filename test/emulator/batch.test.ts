@@ -1,11 +1,11 @@
 import t from 'tap'
 
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, type Call, objectId, started, userId } from '../support/started-emulator.ts'
+import { type CallResult, type Call, objectId, emulatorFor, userId } from '../support/started-emulator.ts'
 
 const part = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n'
 
-function send(call: Call, body: string, headers: Record<string, string> = {}): Promise<Answered> {
+function send(call: Call, body: string, headers: Record<string, string> = {}): Promise<CallResult> {
   return call('$batch', {
     method: 'POST',
     body,
@@ -31,12 +31,12 @@ function changeSet(...parts: readonly string[]): string {
   return `Content-Type: multipart/mixed;boundary=c\r\n\r\n${body}--c--\r\n`
 }
 
-function statuses({ text }: Answered): string[] {
+function statuses({ text }: CallResult): string[] {
   return text.match(/^HTTP\/1\.1 \d+/gm)?.map((line) => line.slice(9)) ?? []
 }
 
 t.test('runs parts in order, with every form of URL', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const path = '/api/data/v9.2/accounts?$select=name&$top=1'
 
   const answer = await send(
@@ -63,7 +63,7 @@ t.test('runs parts in order, with every form of URL', async (t) => {
 })
 
 t.test('commits a change set, whose parts may name earlier ones', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const answer = await send(
     call,
@@ -90,7 +90,7 @@ t.test('commits a change set, whose parts may name earlier ones', async (t) => {
 })
 
 t.test('rolls back a change set that fails', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const before = emulator.rows('accounts')
   const role = String(emulator.rows('roles')[0]?.['roleid'])
@@ -120,7 +120,7 @@ t.test('rolls back a change set that fails', async (t) => {
 })
 
 t.test('continues after errors with Prefer: odata.continue-on-error', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const body = batch(get('nothing'), get(`accounts(${accountId(0)})`))
 
   const stopped = await send(call, body)
@@ -134,7 +134,7 @@ t.test('continues after errors with Prefer: odata.continue-on-error', async (t) 
 })
 
 t.test('refuses hosts that are not its own', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const status = async (each: string): Promise<number> => (await send(call, batch(each))).status
 
   t.equal(await status(get('http://127.0.0.1:8080/api/data/v9.2/accounts')), 400)
@@ -143,7 +143,7 @@ t.test('refuses hosts that are not its own', async (t) => {
 })
 
 t.test('refuses what is not a batch', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const status = async (body: string, type = 'multipart/mixed;boundary=b'): Promise<number> =>
     (await send(call, body, { 'content-type': type })).status
 
@@ -169,7 +169,7 @@ t.test('refuses what is not a batch', async (t) => {
 })
 
 t.test('requires CRLF, unless it is set to be lenient', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const good = batch(get('accounts?$top=1'), write('POST tasks', '{\n"subject":"x"\n}'))
   const bad = [
     good.replaceAll('\r\n', '\n'),
@@ -192,7 +192,7 @@ t.test('requires CRLF, unless it is set to be lenient', async (t) => {
 })
 
 t.test('runs parts as the user of the batch or the part', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
   const who = async (headers: Record<string, string>, own = ''): Promise<string | undefined> =>
     /"UserId":"([^"]+)"/.exec((await send(call, batch(get('WhoAmI', own)), headers)).text)?.[1]
@@ -206,7 +206,7 @@ t.test('runs parts as the user of the batch or the part', async (t) => {
 })
 
 t.test('applies faults to single parts', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 7, inBatch: true, path: 'contacts' })
 
   const answer = await send(call, batch(get('accounts?$top=1'), get('contacts')), { prefer: 'odata.continue-on-error' })

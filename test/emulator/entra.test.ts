@@ -12,7 +12,7 @@ import t from 'tap'
 import { fetch } from 'undici'
 
 import { clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
-import { caller, started } from '../support/started-emulator.ts'
+import { caller, emulatorFor } from '../support/started-emulator.ts'
 
 const authority = 'https://login.microsoftonline.com'
 const scope = 'https://contoso.crm4.dynamics.com/.default'
@@ -68,7 +68,7 @@ function without(name: string): Record<string, string> {
 }
 
 t.test('issues a token to the application', async (t) => {
-  const { emulator } = await started(t, { tokenLifetime: 100 })
+  const { emulator } = await emulatorFor(t, { tokenLifetime: 100 })
 
   const { status, body } = await ask(emulator, app)
   const claims = JSON.parse(atob(String(body['access_token']).split('.')[1] ?? '')) as Record<string, unknown>
@@ -85,7 +85,7 @@ t.test('issues a token to the application', async (t) => {
 })
 
 t.test('uses the audience literally', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   const { body } = await ask(emulator, { ...app, scope: 'https://contoso.api.crm4.dynamics.com//.default' })
 
@@ -93,7 +93,7 @@ t.test('uses the audience literally', async (t) => {
 })
 
 t.test('accepts the secret as HTTP Basic', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const basic = (secret: string): Record<string, string> => ({
     authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`)}`,
   })
@@ -107,7 +107,7 @@ t.test('accepts the secret as HTTP Basic', async (t) => {
 })
 
 t.test('accepts new secrets and refuses removed ones', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   emulator.secrets.add('new')
   emulator.secrets.delete(clientSecret)
 
@@ -116,7 +116,7 @@ t.test('accepts new secrets and refuses removed ones', async (t) => {
 })
 
 t.test('reports errors with the numbers of Entra', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const table: readonly (readonly [Record<string, string>, readonly [number, number], string?])[] = [
     [without('grant_type'), [400, 900144]],
     [without('client_id'), [400, 900144]],
@@ -154,7 +154,7 @@ t.test('reports errors with the numbers of Entra', async (t) => {
 })
 
 t.test('publishes its metadata', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const read = async (path: string): Promise<unknown> =>
     (await fetch(`${authority}/${path}`, { dispatcher: emulator.dispatcher })).json()
 
@@ -179,7 +179,7 @@ t.test('publishes its metadata', async (t) => {
 })
 
 t.test('checks assertions signed with a certificate', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const { generate } = await import('selfsigned')
   const pem = await generate([{ name: 'commonName', value: 'gateway' }], { keySize: 2048 })
   const { raw } = new X509Certificate(pem.cert)
@@ -233,7 +233,7 @@ t.test('checks assertions signed with a certificate', async (t) => {
 })
 
 t.test('checks assertions of federated issuers', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const pair = (): KeyPairKeyObjectResult => generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pemOf = ({ publicKey: key }: KeyPairKeyObjectResult): string =>
     key.export({ type: 'spki', format: 'pem' }).toString()
@@ -275,7 +275,7 @@ t.test('checks assertions of federated issuers', async (t) => {
 })
 
 t.test('signs a person in by code with PKCE', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const verifier = 'v'.repeat(43)
   const asked = {
     client_id: clientId,
@@ -347,7 +347,7 @@ t.test('signs a person in by code with PKCE', async (t) => {
 })
 
 t.test('refuses to sign in where Entra does', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const asked = { client_id: clientId, response_type: 'code', redirect_uri: 'https://app.example/back?x=1', scope }
   const authorize = async (differences: Record<string, string> = {}): Promise<unknown> => {
     const { status, text, location } = await visit(emulator, `${tenantId}/oauth2/v2.0/authorize`, {
@@ -378,7 +378,7 @@ t.test('refuses to sign in where Entra does', async (t) => {
 })
 
 t.test('signs a person in with a device code', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const start = async (): Promise<Record<string, string>> => {
     const { body } = await ask(emulator, { client_id: clientId, scope }, { endpoint: 'oauth2/v2.0/devicecode' })
     t.match(body, {
@@ -410,7 +410,7 @@ t.test('signs a person in with a device code', async (t) => {
 })
 
 t.test('asks an administrator for consent', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const asked = { client_id: clientId, redirect_uri: 'http://localhost:33333/done', state: 's', scope }
   const consent = async (path: string, differences: Record<string, string> = {}): Promise<unknown> =>
     Object.fromEntries((await visit(emulator, path, { ...asked, ...differences })).location)
@@ -442,7 +442,7 @@ t.test('asks an administrator for consent', async (t) => {
 })
 
 t.test("exchanges a person's token for one of the environment", async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const person = 'adele.vance@contoso.com'
   const asked = {
     grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',

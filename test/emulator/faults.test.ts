@@ -10,7 +10,7 @@ import { createThrottle } from '../../emulator/dataverse/throttle.ts'
 import { accountId, clientId, clientSecret, type Emulator, tenantId } from '../../emulator/emulator.ts'
 import { errorText } from '../../emulator/entra/aadsts-texts.ts'
 import { createRequestLog } from '../../emulator/http/received.ts'
-import { type Call, root, started } from '../support/started-emulator.ts'
+import { type Call, root, emulatorFor } from '../support/started-emulator.ts'
 
 const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof request> =>
   request(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
@@ -29,7 +29,7 @@ const token = (emulator: Emulator, headersTimeout = 10_000): ReturnType<typeof r
 const create = (call: Call): ReturnType<Call> => call('accounts', { method: 'POST', body: '{}' })
 
 t.test('responds in place of Dataverse', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const { dataverse } = emulator.faults
   const next = async (): Promise<unknown[]> => {
     const { status, headers, text } = await call('WhoAmI')
@@ -70,7 +70,7 @@ t.test('responds in place of Dataverse', async (t) => {
 })
 
 t.test('affects matching requests, as often as configured', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const { dataverse } = emulator.faults
   const status = async (target: string, method = 'GET'): Promise<number> => (await call(target, { method })).status
 
@@ -98,7 +98,7 @@ t.test('affects matching requests, as often as configured', async (t) => {
 })
 
 t.test('breaks connections, before and after the commit', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const { dataverse } = emulator.faults
 
   dataverse.push({ kind: 'reset' })
@@ -116,7 +116,7 @@ t.test('breaks connections, before and after the commit', async (t) => {
 })
 
 t.test('hangs before and during a response, until the caller disconnects', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const ask = (limits: { headersTimeout?: number; bodyTimeout?: number }): ReturnType<typeof request> =>
     request(`${root}accounts`, {
       dispatcher: emulator.dispatcher,
@@ -132,7 +132,7 @@ t.test('hangs before and during a response, until the caller disconnects', async
 })
 
 t.test('responds late, in small pieces, with a large head, and with a closed connection', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.faults.dataverse.push(
     { kind: 'delay', ms: 20 },
     { kind: 'slow', size: 4000, ms: 1 },
@@ -150,7 +150,7 @@ t.test('responds late, in small pieces, with a large head, and with a closed con
 })
 
 t.test('refuses requests until the throttle is released', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.faults.limit({ seconds: 60 })
 
   t.match((await call('WhoAmI')).headers.get('retry-after'), /^(60|59)$/)
@@ -185,7 +185,7 @@ t.test('counts requests that ignore Retry-After', (t) => {
 })
 
 t.test('limits concurrent requests', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.switches.concurrencyLimit = 2
   emulator.faults.dataverse.push({ kind: 'hang', times: 2 })
   const hanging = [call('WhoAmI'), call('WhoAmI')].map((each) => each.catch(() => 'left'))
@@ -198,7 +198,7 @@ t.test('limits concurrent requests', async (t) => {
 })
 
 t.test('has its own clock', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const ahead = async (): Promise<number> =>
     (Date.parse((await call('WhoAmI')).headers.get('date') ?? '') - Date.now()) / 60_000
 
@@ -209,7 +209,7 @@ t.test('has its own clock', async (t) => {
 })
 
 t.test('responds after the set latency', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.switches.latency = 20
   const begun = performance.now()
 
@@ -218,7 +218,7 @@ t.test('responds after the set latency', async (t) => {
 })
 
 t.test('responds in place of Entra', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const { entra } = emulator.faults
   const next = async (): Promise<unknown[]> => {
     const { statusCode, headers, body } = await token(emulator)
@@ -254,7 +254,7 @@ t.test('responds in place of Entra', async (t) => {
 })
 
 t.test('affects only the token endpoint of Entra by default', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const discover = async (): Promise<number> =>
     (
       await request(`https://login.microsoftonline.com/${tenantId}/v2.0/.well-known/openid-configuration`, {
@@ -289,7 +289,7 @@ t.test('has the text of every AADSTS number that matters', (t) => {
 })
 
 t.test('records received bodies byte for byte, up to a limit', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   await call("accounts?$filter=name eq '%2F'&x=+", { headers: { 'X-Twice': 'a' } })
   await call('tasks', { method: 'POST', body: 'x'.repeat(2_000_000) })
 
@@ -319,7 +319,7 @@ t.test('records the last thousand requests', (t) => {
 })
 
 t.test('records callers that disconnect during their body', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')
   await once(socket, 'connect')
   socket.write(
@@ -344,7 +344,7 @@ async function raw({ origin }: Emulator, head: readonly string[], body = ''): Pr
 }
 
 t.test('answers Expect: 100-continue', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
 
   const text = await raw(
     emulator,
@@ -364,7 +364,7 @@ t.test('answers Expect: 100-continue', async (t) => {
 })
 
 t.test('accepts HTTP/1.0 with a host, and joins repeated headers', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   const { host } = new URL(emulator.origin)
   const head = ['GET /api/data/v9.2/accounts?$top=1 HTTP/1.0', `Authorization: Bearer ${emulator.token()}`]
 
@@ -377,7 +377,7 @@ t.test('accepts HTTP/1.0 with a host, and joins repeated headers', async (t) => 
 })
 
 t.test('stops writing when the caller of a large response stops reading', async (t) => {
-  const { emulator } = await started(t)
+  const { emulator } = await emulatorFor(t)
   // More than the socket buffers of both ends hold.
   emulator.put('accounts', { accountid: accountId(0), description: 'x'.repeat(30_000_000) })
   const socket = connect(Number(new URL(emulator.origin).port), '127.0.0.1')

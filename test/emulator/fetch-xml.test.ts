@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { started } from '../support/started-emulator.ts'
+import { emulatorFor } from '../support/started-emulator.ts'
 
 const fetchXml = (inner: string, attributes = '', name = 'account'): string =>
   `accounts?fetchXml=${encodeURIComponent(`<fetch${attributes}><entity name="${name}">${inner}</entity></fetch>`)}`
@@ -10,7 +10,7 @@ const PAGING = {
 }
 
 t.test('FetchXML selects, filters and orders rows', async (t) => {
-  const { call, emulator } = await started(t)
+  const { call, emulator } = await emulatorFor(t)
   const names = emulator.rows('accounts').map(({ name }) => String(name))
   const [first = '', second = ''] = names
 
@@ -38,7 +38,7 @@ t.test('FetchXML selects, filters and orders rows', async (t) => {
 })
 
 t.test('pages of FetchXML continue by number and cookie, byte for byte, without a link', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const one = await call(fetchXml(NAME, ' count="50"'), { headers: PAGING })
   t.notOk(one.json['@odata.nextLink'])
   t.equal(one.json['@Microsoft.Dynamics.CRM.morerecords'] as unknown, true)
@@ -59,7 +59,7 @@ t.test('pages of FetchXML continue by number and cookie, byte for byte, without 
 })
 
 t.test('malformed FetchXML is refused with 400, and unsupported FetchXML with 501', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   for (const xml of [
     '',
     'x',

@@ -1,13 +1,13 @@
 import t from 'tap'
 
 import { accountId } from '../../emulator/emulator.ts'
-import { type Answered, type Json, root, started } from '../support/started-emulator.ts'
+import { type CallResult, type Json, root, emulatorFor } from '../support/started-emulator.ts'
 
 const column = `accounts(${accountId(0)})/sample_file`
 const bytes = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 256))
 
 t.test('uploads a file in one request, downloads it, and deletes it', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const type = { 'content-type': 'application/octet-stream' }
 
   const put = await call(`${column}?x-ms-file-name=%C3%9Cbersicht.pdf`, { method: 'PATCH', body: bytes, headers: type })
@@ -31,7 +31,7 @@ t.test('uploads a file in one request, downloads it, and deletes it', async (t) 
 })
 
 t.test('serves ranges of a file', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   await call(`${column}?x-ms-file-name=a.txt`, {
     method: 'PATCH',
     body: 'abcdefghij',
@@ -54,8 +54,8 @@ t.test('serves ranges of a file', async (t) => {
 })
 
 t.test('uploads a file in chunks, at an absolute URL', async (t) => {
-  const { call } = await started(t)
-  const start = (headers: Record<string, string> = {}, body?: string): Promise<Answered> =>
+  const { call } = await emulatorFor(t)
+  const start = (headers: Record<string, string> = {}, body?: string): Promise<CallResult> =>
     call(`${column}?x-ms-file-name=big.bin`, {
       method: 'PATCH',
       headers: { 'x-ms-transfer-mode': 'chunked', ...headers },
@@ -88,7 +88,7 @@ t.test('uploads a file in chunks, at an absolute URL', async (t) => {
 })
 
 t.test('refuses files without a name, of another type, or by another method', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
 
   t.equal((await call(column, { method: 'PATCH', body: bytes })).status, 400)
   t.equal((await call(`${column}?x-ms-file-name=a`, { method: 'PATCH', body: '{}' })).status, 415)
@@ -97,8 +97,8 @@ t.test('refuses files without a name, of another type, or by another method', as
 })
 
 t.test('transfers files in blocks', async (t) => {
-  const { emulator, call } = await started(t)
-  const act = async (name: string, body: unknown): Promise<Answered> =>
+  const { emulator, call } = await emulatorFor(t)
+  const act = async (name: string, body: unknown): Promise<CallResult> =>
     call(name, { method: 'POST', body: JSON.stringify(body) })
   const Target = { accountid: accountId(1), '@odata.type': 'Microsoft.Dynamics.CRM.account' }
   const place = { Target, FileAttributeName: 'sample_file' }

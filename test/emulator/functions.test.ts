@@ -1,9 +1,9 @@
 import t from 'tap'
 
-import { started, userId } from '../support/started-emulator.ts'
+import { emulatorFor, userId } from '../support/started-emulator.ts'
 
 t.test('reports version and organisation', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const access = "Microsoft.Dynamics.CRM.EndpointAccessType'Default'"
 
   t.match((await call('RetrieveVersion()')).json['Version'], /^9\.2\./)
@@ -19,7 +19,7 @@ t.test('reports version and organisation', async (t) => {
 })
 
 t.test('reports the privileges of users', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const application = String((await call('WhoAmI')).json['UserId'])
   const ask = async (id: string, name: string): Promise<unknown> => {
     const bound = `Microsoft.Dynamics.CRM.RetrieveUserPrivilegeByPrivilegeName(PrivilegeName='${name}')`
@@ -39,7 +39,7 @@ t.test('reports the privileges of users', async (t) => {
 })
 
 t.test('runs operations in the background', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const run = (headers = {}): ReturnType<typeof call> =>
     call('sample_ExportAccounts', { method: 'POST', body: '{}', headers })
 
@@ -56,7 +56,7 @@ t.test('runs operations in the background', async (t) => {
 })
 
 t.test('serves its metadata', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
 
   t.match((await call('')).json['value'], [{ name: 'accounts', kind: 'EntitySet', url: 'accounts' }])
   const metadata = await call('$metadata', { headers: { accept: 'application/xml' } })

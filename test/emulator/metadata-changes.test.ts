@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { started } from '../support/started-emulator.ts'
+import { emulatorFor } from '../support/started-emulator.ts'
 
 const ALL = encodeURIComponent(
   JSON.stringify({ Properties: { AllProperties: false, PropertyNames: ['Attributes'] }, AttributeQuery: {} }),
@@ -8,7 +8,7 @@ const ALL = encodeURIComponent(
 const PATH = 'RetrieveMetadataChanges(Query=@q,DeletedMetadataFilters=@d,ClientVersionStamp=@s)'
 
 t.test('RetrieveMetadataChanges lists what has changed since a stamp', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const since = (stamp: unknown): string =>
     `${PATH}?@q=${ALL}&@d=Microsoft.Dynamics.CRM.DeletedMetadataFilters%27All%27&@s=%27${encodeURIComponent(String(stamp))}%27`
   const first = (await call(`RetrieveMetadataChanges(Query=@q)?@q=${ALL}`)).json
@@ -41,7 +41,7 @@ t.test('RetrieveMetadataChanges lists what has changed since a stamp', async (t)
 })
 
 t.test('metadata queries that are not emulated are refused, never answered differently', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const changes = (query: object): ReturnType<typeof call> =>
     call(`RetrieveMetadataChanges(Query=@q)?@q=${encodeURIComponent(JSON.stringify(query))}`)
   const tables = await changes({ Properties: { PropertyNames: ['LogicalName'] } })

@@ -1,12 +1,12 @@
 import t from 'tap'
 
 import { accountId } from '../../emulator/emulator.ts'
-import { type Json, started } from '../support/started-emulator.ts'
+import { type Json, emulatorFor } from '../support/started-emulator.ts'
 
 const length = (json: Json): number => (json['value'] as unknown as unknown[]).length
 
 t.test('links from page to page until the last', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const headers = { prefer: 'odata.maxpagesize=50' }
   const ids = new Set<unknown>()
   const sizes: number[] = []
@@ -26,7 +26,7 @@ t.test('links from page to page until the last', async (t) => {
 })
 
 t.test('accepts a page link only byte for byte', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const { json } = await call('accounts?$select=name', { headers: { prefer: 'odata.maxpagesize=50' } })
   const link = String(json['@odata.nextLink'])
   const status = async (changed: string): Promise<number> => {
@@ -46,7 +46,7 @@ t.test('accepts a page link only byte for byte', async (t) => {
 })
 
 t.test('refuses a page link whose row is gone', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const { json } = await call('accounts?$select=name', { headers: { prefer: 'odata.maxpagesize=1' } })
 
   await call(`accounts(${accountId(0)})`, { method: 'DELETE' })
@@ -55,7 +55,7 @@ t.test('refuses a page link whose row is gone', async (t) => {
 })
 
 t.test('limits pages to the size of the service', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.switches.pageSize = 60
 
   t.equal(length((await call('accounts')).json), 60)
@@ -69,7 +69,7 @@ t.test('limits pages to the size of the service', async (t) => {
 })
 
 t.test('tracks changes', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const headers = { prefer: 'odata.track-changes' }
   const all = await call('accounts?$select=name', { headers })
   const link = String(all.json['@odata.deltaLink'])

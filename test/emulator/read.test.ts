@@ -3,13 +3,13 @@ import { METHODS } from 'node:http'
 import t from 'tap'
 
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, caller, type Json, root, started, userId } from '../support/started-emulator.ts'
+import { type CallResult, caller, type Json, root, emulatorFor, userId } from '../support/started-emulator.ts'
 
-const names = ({ json }: Answered, column: string): unknown[] =>
+const names = ({ json }: CallResult, column: string): unknown[] =>
   (json['value'] as unknown as Json[]).map((row) => row[column])
 
 t.test('filters as Dataverse does', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const count = async (filter: string, set = 'accounts'): Promise<unknown> => {
     const { status, json } = await call(`${set}?$filter=${encodeURIComponent(filter)}&$count=true&$top=1`)
     return status === 200 ? json['@odata.count'] : json['error']?.['code']
@@ -86,7 +86,7 @@ t.test('filters as Dataverse does', async (t) => {
 })
 
 t.test('takes filter values from parameter aliases', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
 
   t.same(
     names(await call("accounts?$select=name&$filter=name eq @n and revenue gt @m&@n='Alpine Traders'&@m=1"), 'name'),
@@ -96,7 +96,7 @@ t.test('takes filter values from parameter aliases', async (t) => {
 })
 
 t.test('selects, orders and counts', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const query = '$select=name,primarycontactid&$orderby=numberofemployees desc,name&$top=2&$count=true'
 
@@ -122,7 +122,7 @@ t.test('selects, orders and counts', async (t) => {
 })
 
 t.test('refuses query options it does not understand', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
 
   for (const query of [
     '$select=nothing',
@@ -149,7 +149,7 @@ t.test('refuses query options it does not understand', async (t) => {
 })
 
 t.test('expands', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.switches.pageSize = 2
   const expand =
     'primarycontactid($select=fullname;$expand=parentcustomerid_account($select=name)),' +
@@ -168,7 +168,7 @@ t.test('expands', async (t) => {
 })
 
 t.test('adds annotations on request', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const ask = async (annotations: string, query = ''): Promise<Json> =>
     (await call(`accounts${query}`, { headers: { prefer: `odata.include-annotations="${annotations}"` } })).json
 
@@ -193,7 +193,7 @@ t.test('adds annotations on request', async (t) => {
 })
 
 t.test('writes the requested metadata level', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const address = `https://contoso.crm4.dynamics.com/api/data/v9.2/accounts(${accountId(0)})`
 
   const full = await call(`accounts(${accountId(0)})`, { headers: { accept: 'application/json;odata.metadata=full' } })
@@ -222,7 +222,7 @@ t.test('writes the requested metadata level', async (t) => {
 })
 
 t.test('keeps every digit', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const { text } = await call(`accounts(${accountId(0)})?$select=sample_serial,versionnumber,revenue`)
   await call(`accounts(${accountId(0)})`, { method: 'PATCH', body: '{"sample_serial":9223372036854775807}' })
@@ -232,7 +232,7 @@ t.test('keeps every digit', async (t) => {
 })
 
 t.test('finds rows by alternate keys', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const read = async (key: string): Promise<unknown> => {
     const { status, json } = await call(`accounts(${key})?$select=accountnumber`)
     return status === 200 ? json['accountnumber'] : json['error']?.['code']
@@ -256,7 +256,7 @@ t.test('finds rows by alternate keys', async (t) => {
 })
 
 t.test('responds with 304 if the caller has the current version', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const path = `accounts(${accountId(0)})?$select=name`
   const etag = String((await call(path)).json['@odata.etag'])
   const status = async (value: string, query = ''): Promise<number> =>
@@ -271,7 +271,7 @@ t.test('responds with 304 if the caller has the current version', async (t) => {
 })
 
 t.test('reads single columns, navigation properties and references', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const row = `accounts(${accountId(0)})`
 
   t.match((await call(`${row}/name`)).json, { '@odata.context': /\/name$/, value: 'Alpine Traders' })
@@ -313,7 +313,7 @@ t.test('reads single columns, navigation properties and references', async (t) =
 })
 
 t.test('follows many-to-many relationships', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const user = userId(emulator, 'adele.vance@contoso.com')
 
   const roles = await call(`systemusers(${user})/systemuserroles_association?$select=name`)
@@ -325,7 +325,7 @@ t.test('follows many-to-many relationships', async (t) => {
 })
 
 t.test('serves images', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const { json } = await call(`accounts(${accountId(0)})?$select=entityimage_url,entityimage`)
   const image = async (path: string, method = 'GET'): Promise<number> =>
     (await call(`https://contoso.crm4.dynamics.com${path}`, { method })).status
@@ -340,7 +340,7 @@ t.test('serves images', async (t) => {
 })
 
 t.test('refuses a query in the body, as Dataverse does', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const init = { body: '$top=1', headers: { 'content-type': 'text/plain' } }
 
   t.equal((await call('accounts/$query', { ...init, method: 'POST' })).status, 404)

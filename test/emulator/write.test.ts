@@ -1,13 +1,13 @@
 import t from 'tap'
 
 import { accountId, contactId } from '../../emulator/emulator.ts'
-import { type Answered, started, userId } from '../support/started-emulator.ts'
+import { type CallResult, emulatorFor, userId } from '../support/started-emulator.ts'
 
-const code = ({ status, json }: Answered): unknown[] => [status, json['error']?.['code']]
+const code = ({ status, json }: CallResult): unknown[] => [status, json['error']?.['code']]
 const nobody = '00000000-0000-0000-0000-000000000001'
 
 t.test('creates rows', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const { status, headers, text } = await call('accounts', { method: 'POST', body: '{"name":"Grüße 東京"}' })
   const made = await call('accounts?$select=name', {
@@ -30,7 +30,7 @@ t.test('creates rows', async (t) => {
 })
 
 t.test('creates nested rows', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const { headers } = await call('accounts', {
     method: 'POST',
@@ -62,7 +62,7 @@ t.test('creates nested rows', async (t) => {
 })
 
 t.test('creates rows of tables without an owner', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
 
   const { json } = await call('businessunits', {
     method: 'POST',
@@ -78,7 +78,7 @@ t.test('creates rows of tables without an owner', async (t) => {
 })
 
 t.test('records who changed a row, and on whose behalf', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const adele = userId(emulator, 'adele.vance@contoso.com')
 
   await call(`accounts(${accountId(0)})`, {
@@ -97,8 +97,8 @@ t.test('records who changed a row, and on whose behalf', async (t) => {
 })
 
 t.test('refuses bodies that do not fit', async (t) => {
-  const { emulator, call } = await started(t)
-  const post = (body: string, headers = {}): Promise<Answered> => call('accounts', { method: 'POST', body, headers })
+  const { emulator, call } = await emulatorFor(t)
+  const post = (body: string, headers = {}): Promise<CallResult> => call('accounts', { method: 'POST', body, headers })
   const payload = [400, '0x80048d19']
 
   for (const body of [
@@ -146,7 +146,7 @@ t.test('refuses bodies that do not fit', async (t) => {
 })
 
 t.test('binds by relative, host-relative and its own absolute addresses', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const row = `contacts(${contactId(9)})`
 
   for (const address of [
@@ -166,8 +166,8 @@ t.test('binds by relative, host-relative and its own absolute addresses', async 
 })
 
 t.test('updates rows, or creates missing ones', async (t) => {
-  const { emulator, call } = await started(t)
-  const patch = (key: string, headers = {}): Promise<Answered> =>
+  const { emulator, call } = await emulatorFor(t)
+  const patch = (key: string, headers = {}): Promise<CallResult> =>
     call(`accounts(${key})`, { method: 'PATCH', body: '{"telephone1":"1"}', headers })
 
   t.equal((await patch(accountId(0))).status, 204)
@@ -183,10 +183,10 @@ t.test('updates rows, or creates missing ones', async (t) => {
 })
 
 t.test('checks versions', async (t) => {
-  const { call } = await started(t)
+  const { call } = await emulatorFor(t)
   const path = `accounts(${accountId(0)})`
   const etag = String((await call(path)).json['@odata.etag'])
-  const write = (method: string, version: string): Promise<Answered> =>
+  const write = (method: string, version: string): Promise<CallResult> =>
     call(path, { method, body: '{"name":"New"}', headers: { 'if-match': version } })
 
   t.equal((await write('PATCH', etag)).status, 204)
@@ -197,7 +197,7 @@ t.test('checks versions', async (t) => {
 })
 
 t.test('writes single columns', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const path = `accounts(${accountId(0)})/name`
 
   t.equal((await call(path, { method: 'PUT', body: '{"value":"Other"}' })).status, 204)
@@ -212,12 +212,12 @@ t.test('writes single columns', async (t) => {
 })
 
 t.test('relates rows one to many', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const [account, contact] = [`accounts(${accountId(0)})`, contactId(50)]
   const parent = (): unknown =>
     emulator.rows('contacts').find((row) => row['contactid'] === contact)?.['_parentcustomerid_value']
   const address = `https://contoso.crm4.dynamics.com/api/data/v9.2/contacts(${contact})`
-  const ref = (path: string, method: string, id?: string): Promise<Answered> =>
+  const ref = (path: string, method: string, id?: string): Promise<CallResult> =>
     call(`${account}/${path}`, { method, ...(id === undefined ? {} : { body: JSON.stringify({ '@odata.id': id }) }) })
 
   t.equal((await ref('contact_customer_accounts/$ref', 'POST', address)).status, 204)
@@ -249,7 +249,7 @@ t.test('relates rows one to many', async (t) => {
 })
 
 t.test('relates rows many to many', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   const [user, role] = [userId(emulator, 'adele.vance@contoso.com'), String(emulator.rows('roles')[0]?.['roleid'])]
   const roles = async (): Promise<string> =>
     (await call(`systemusers(${user})/systemuserroles_association/$count`)).text
@@ -264,7 +264,7 @@ t.test('relates rows many to many', async (t) => {
 })
 
 t.test('reports unexpected errors in full', async (t) => {
-  const { emulator, call } = await started(t)
+  const { emulator, call } = await emulatorFor(t)
   emulator.put('accounts', { accountid: accountId(0), sample_serial: 'x' })
 
   const { status, json } = await call(`accounts(${accountId(0)})`, {

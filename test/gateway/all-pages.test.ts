@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
 import { METHODS_OF_QUERIES, sendQuery } from '../support/queries.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
@@ -288,7 +288,7 @@ t.test('the link to continue has the rest of $top', async (t) => {
 t.test('a row that is too long is reported, before and after other rows', async (t) => {
   const long = `{"document":"${'x'.repeat(17 * 1024 * 1024)}"}`
   let page = `{"value":[${long}]}`
-  const { address } = await gatewayBeforeRawDynamics(
+  const { address } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => Buffer.from(page),
@@ -387,7 +387,7 @@ t.test('a slow reader limits how many pages are requested ahead', async (t) => {
   const rows = Array.from({ length: 1000 }, () => row).join(',')
   const host = 'https://contoso.crm4.dynamics.com'
   const page = `{"value":[${rows}],"@odata.nextLink":"${host}/api/data/v9.2/accounts?$skiptoken=1"}`
-  const { address, requests } = await gatewayBeforeRawDynamics(
+  const { address, requests } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => Buffer.from(page),
@@ -416,7 +416,7 @@ t.test('a slow reader limits how many pages are requested ahead', async (t) => {
 })
 
 t.test('a response of another type than JSON gets 406', async (t) => {
-  const { address } = await gatewayBeforeRawDynamics(
+  const { address } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => ({ raw: 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 3\r\n\r\nabc' }),
@@ -429,7 +429,7 @@ t.test('a response of another type than JSON gets 406', async (t) => {
 })
 
 t.test('a first page that breaks off before its first row is an error', async (t) => {
-  const { address } = await gatewayBeforeRawDynamics(
+  const { address } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => ({ raw: 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"@odata' }),
@@ -447,7 +447,7 @@ t.test('what follows the last wanted row does not matter', async (t) => {
   await new Promise<void>((resolve) => gzip.flush(resolve))
   const pieces = [(gzip.read() as Buffer).toString('latin1'), 'this is not gzip']
   const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
-  const { address } = await gatewayBeforeRawDynamics(
+  const { address } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => ({
@@ -463,7 +463,7 @@ t.test('what follows the last wanted row does not matter', async (t) => {
 })
 
 t.test('pages of FetchXML without a paging cookie are asked for by their number', async (t) => {
-  const { address, requests } = await gatewayBeforeRawDynamics(
+  const { address, requests } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     (request) => {

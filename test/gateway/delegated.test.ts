@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { login } from '../../src/commands/login/login.ts'
 import { commandFor } from '../support/command-io.ts'
-import { gatewayBefore } from '../support/gateway-for.ts'
+import { gatewayForEmulator } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
 t.test('with the credential of a person, requests run as that person, and each read is sent', async (t) => {
@@ -16,7 +16,7 @@ t.test('with the credential of a person, requests run as that person, and each r
   const { emulator, io } = await commandFor(t, { CREDENTIAL: 'delegated', XDG_STATE_HOME: home })
   emulator.signIn.interval = 0
   t.equal(await login({ device: true }, io), 0)
-  const gateway = await gatewayBefore(t, emulator, { CREDENTIAL: 'delegated', AZURE_CLIENT_SECRET: undefined })
+  const gateway = await gatewayForEmulator(t, emulator, { CREDENTIAL: 'delegated', AZURE_CLIENT_SECRET: undefined })
   const application = emulator.rows('systemusers').find((row) => row['applicationid'] === emulator.clientId)
   emulator.switches.latency = 100
 

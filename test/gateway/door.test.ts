@@ -4,7 +4,7 @@ import { keyHash } from '../../src/callers/api-key.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import { parseRule } from '../../src/config/rule.ts'
 import { callers as schema } from '../../src/config/settings/callers.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
 // Raw requests, each with its expected outcome. What is refused must not reach Dynamics at all; what passes must reach
@@ -78,7 +78,7 @@ const IDENTITIES = [
 ]
 
 t.test('paths of the Web API reach Dynamics byte for byte', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
 
   for (const target of [
     '/accounts',
@@ -133,7 +133,7 @@ t.test('paths of the Web API reach Dynamics byte for byte', async (t) => {
 })
 
 t.test('a request that is refused at the door never reaches Dynamics', async (t) => {
-  const { port, bytes } = await gatewayBeforeRawDynamics(t)
+  const { port, bytes } = await gatewayForRawDynamics(t)
   const chunked = (lines: readonly string[], body: string): string =>
     `${requestOf('POST /accounts', 'Content-Type: application/json', ...lines)}${body}`
 
@@ -570,7 +570,7 @@ t.test('a request that is refused at the door never reaches Dynamics', async (t)
 })
 
 t.test('headers that the gateway sets are never taken from the caller', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
   const mark = 'not-for-dynamics'
 
   for (const line of [
@@ -607,7 +607,7 @@ t.test('headers that the gateway sets are never taken from the caller', async (t
 })
 
 t.test('no part of a batch forwards a token or identity of the caller to Dynamics', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
   const mark = 'not-for-dynamics'
 
   const names = [...IDENTITIES, 'Authorization', 'X-Api-Key', 'Cookie', 'X-Forwarded-User', 'X-Custom']
@@ -642,7 +642,7 @@ t.test('no part of a batch forwards a token or identity of the caller to Dynamic
 
 t.test('a Connection header does not remove headers that the gateway adds', async (t) => {
   // CVE-2026-33805: nominated names were removed after the proxy had added them.
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
 
   await rawRequest(
     { port },
@@ -653,7 +653,7 @@ t.test('a Connection header does not remove headers that the gateway adds', asyn
 })
 
 t.test('any method of the Web API passes, with any content type', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
 
   for (const method of ['POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']) {
     for (const lines of [
@@ -688,7 +688,7 @@ t.test('any method of the Web API passes, with any content type', async (t) => {
 })
 
 t.test('a request in the body of another one is not executed', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
   const inner = get('/contacts', 'CallerObjectId: x')
 
   const answer = await rawRequest(
@@ -702,7 +702,7 @@ t.test('a request in the body of another one is not executed', async (t) => {
 })
 
 t.test('a batch is authorized part by part, and nothing is executed if one part is refused', async (t) => {
-  const { port, requests } = await gatewayBeforeRawDynamics(t)
+  const { port, requests } = await gatewayForRawDynamics(t)
   const send = async (...parts: string[]): ReturnType<typeof rawRequest> => {
     requests.length = 0
     const body = [
@@ -750,7 +750,7 @@ t.test('a batch is authorized part by part, and nothing is executed if one part 
 })
 
 t.test("a caller's rules apply to paths, queries and batches", async (t) => {
-  const { port, bytes } = await gatewayBeforeRawDynamics(t, (settings) => ({
+  const { port, bytes } = await gatewayForRawDynamics(t, (settings) => ({
     ...settings,
     anybody: { ...settings.anybody, rules: ['no-delete', 'deny * annotations'].map(parseRule) },
   }))
@@ -789,7 +789,7 @@ t.test("a caller's rules apply to paths, queries and batches", async (t) => {
 })
 
 t.test('pages of listed origins can read responses of Dynamics', async (t) => {
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({
+  const { port } = await gatewayForRawDynamics(t, (settings) => ({
     ...settings,
     allowedOrigins: ['https://app.contoso.com'],
   }))
@@ -807,7 +807,7 @@ t.test('pages of listed origins can read responses of Dynamics', async (t) => {
 
 t.test('an unauthenticated caller learns nothing about its request', async (t) => {
   const key = 'dgk_a-key-of-this-test'
-  const { port, requests, bytes } = await gatewayBeforeRawDynamics(t, (settings) => ({
+  const { port, requests, bytes } = await gatewayForRawDynamics(t, (settings) => ({
     ...settings,
     callers: readNode(schema, [{ name: 'billing', keys: [keyHash(key)], rules: ['read-only'] }], {
       nameOf: (name) => name,

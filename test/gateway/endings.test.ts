@@ -14,7 +14,7 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 
 t.setTimeout(600_000)
 
@@ -187,7 +187,7 @@ async function gatewayBefore(t: Test, encrypted: boolean): Promise<Fixture> {
       void answer(asked.get(id)!, socket, tcpSocket, () => number === answers)
     })
   })
-  const origin = `${encrypted ? 'https://localhost' : 'http://127.0.0.1'}:${await listening(t, dynamics)}`
+  const origin = `${encrypted ? 'https://localhost' : 'http://127.0.0.1'}:${await listenOnFreePort(t, dynamics)}`
   const gateway = fork(new URL('../support/endings-gateway.js', import.meta.url), [origin], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: authority },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

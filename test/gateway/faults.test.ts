@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import type { DataverseFault } from '../../emulator/emulator.ts'
 import { pause } from '../support/connection-fixture.ts'
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
-import type { OnSockets } from '../support/gateway-on-sockets.ts'
+import type { GatewayOnSockets } from '../support/gateway-on-sockets.ts'
 import { mixedTraffic } from '../support/mixed-traffic.ts'
 import type { Outcome, Traffic } from '../support/mixed-traffic.ts'
 import { until } from '../support/until.ts'
@@ -17,7 +17,7 @@ t.setTimeout(600_000)
 async function underTraffic(
   t: Test,
   variables: NodeJS.ProcessEnv = {},
-): Promise<OnSockets & { readonly traffic: Traffic }> {
+): Promise<GatewayOnSockets & { readonly traffic: Traffic }> {
   const gateway = await gatewayOnSockets(variables)
   const traffic = mixedTraffic(gateway.url, gateway.emulator)
   t.teardown(async () => {
@@ -137,10 +137,10 @@ t.test('an unresponsive Dynamics: clear errors in time, and recovery at once', a
 })
 
 t.test('no request is sent during a pause for a service protection limit, and callers hardly notice', async (t) => {
-  const { emulator, traffic, line, lines } = await underTraffic(t)
+  const { emulator, traffic, link, lines } = await underTraffic(t)
   await traffic.run(100, 300)
 
-  const sentWhileLimited = countSentWhileLimited(t, line.origin)
+  const sentWhileLimited = countSentWhileLimited(t, link.origin)
   emulator.faults.limit({ kind: 'count', seconds: 2 })
   const outcomes = await traffic.run(100, 3000)
 
@@ -156,10 +156,10 @@ t.test('no request is sent during a pause for a service protection limit, and ca
 })
 
 t.test('a pause longer than callers wait: a 429 at once, with the remaining time', async (t) => {
-  const { emulator, traffic, line, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
+  const { emulator, traffic, link, url } = await underTraffic(t, { MAX_RETRY_WAIT: '1s' })
   await traffic.run(100, 200)
 
-  const sentWhileLimited = countSentWhileLimited(t, line.origin)
+  const sentWhileLimited = countSentWhileLimited(t, link.origin)
   emulator.faults.limit({ kind: 'time', seconds: 5 })
   t.equal((await fetch(`${url}/WhoAmI`)).status, 429)
   const outcomes = await traffic.run(50, 1000)
@@ -225,9 +225,9 @@ t.test('a token that is revoked under load: no caller notices, and one new token
 })
 
 t.test('an unreachable Dynamics: requests soon fail at once, and succeed again when it is back', async (t) => {
-  const { line, traffic, url, lines } = await underTraffic(t)
+  const { link, traffic, url, lines } = await underTraffic(t)
   await traffic.run(50, 200)
-  await line.cut()
+  await link.cut()
 
   const outcomes = await traffic.run(50, 1000)
   t.same(wrong(outcomes), [])
@@ -236,7 +236,7 @@ t.test('an unreachable Dynamics: requests soon fail at once, and succeed again w
   t.ok(refused.length > 0)
   t.ok(refused.every(({ attempts }) => attempts === 0))
 
-  await line.restore()
+  await link.restore()
   await until(async () => (await fetch(`${url}/WhoAmI`)).status === 200)
   t.same(wrong(await traffic.run(50, 300)), [])
   t.same(traffic.faults(), [])
@@ -257,8 +257,8 @@ t.test('a caller that disconnects cancels its request, in the queue and at Dynam
   while (emulator.load.current < 2) await pause(10)
   const inQueue = ask(8, leaving.waiting)
   const waiting = async (count: number): Promise<void> => {
-    const line = `gateway_requests_waiting{target="dynamics"} ${count}\n`
-    while (!(await (await fetch(`${url}/-/metrics`)).text()).includes(line)) await pause(10)
+    const link = `gateway_requests_waiting{target="dynamics"} ${count}\n`
+    while (!(await (await fetch(`${url}/-/metrics`)).text()).includes(link)) await pause(10)
   }
   await waiting(8)
   // The waiting ones first: a request that gets a slot before its disconnect is seen is rightly sent.

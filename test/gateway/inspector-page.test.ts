@@ -6,7 +6,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { FAINT_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
+import { LOW_CONTRAST_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
@@ -169,10 +169,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await ask('/WhoAmI')
     await ask('/WhoAmI', { headers: { 'x-user-email': 'nobody@contoso.com' } })
     await page.waitForSelector('.row >> nth=1')
-    const faint = await page.evaluate<string[]>(FAINT_TEXTS)
+    const faint = await page.evaluate<string[]>(LOW_CONTRAST_TEXTS)
     await page.click('.row >> nth=0')
     await page.waitForSelector('.why')
-    t.same([...faint, ...(await page.evaluate<string[]>(FAINT_TEXTS))], [])
+    t.same([...faint, ...(await page.evaluate<string[]>(LOW_CONTRAST_TEXTS))], [])
     const width = await page.evaluate<number>('document.documentElement.scrollWidth')
     t.ok(width <= 390, 'nothing is wider than a phone')
   })

@@ -2,7 +2,7 @@ import t from 'tap'
 
 import { accountId, contactId } from '../../emulator/emulator.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 
@@ -222,7 +222,7 @@ t.test('does not change files, whatever their content', async (t) => {
 
 t.test('rewrites links even if the query looks like the path of a file or a batch', async (t) => {
   const link = Buffer.from('{"@odata.nextLink":"https://contoso.crm4.dynamics.com/api/data/v9.2/accounts?a"}')
-  const { port } = await gatewayBeforeRawDynamics(
+  const { port } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     () => link,

@@ -1,12 +1,12 @@
 import t from 'tap'
 
 import { gatewayOnSockets } from '../support/gateway-on-sockets.ts'
-import type { OnSockets } from '../support/gateway-on-sockets.ts'
+import type { GatewayOnSockets } from '../support/gateway-on-sockets.ts'
 
 t.setTimeout(600_000)
 
 /** The metrics as they are served, without their comments. */
-async function series({ url }: OnSockets): Promise<string[]> {
+async function series({ url }: GatewayOnSockets): Promise<string[]> {
   const response = await fetch(`${url}/-/metrics`)
   if (response.headers.get('content-type') !== 'text/plain; version=0.0.4; charset=utf-8') {
     throw new Error('these are no metrics')

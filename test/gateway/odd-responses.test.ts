@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 
 const JSON_TYPE = 'Content-Type: application/json\r\n'
@@ -57,7 +57,7 @@ for (const [name, raw, expected] of [
 
 /** The response that a caller gets if Dynamics sends `raw`. */
 async function respondedWith(t: Test, raw: string): Promise<{ readonly address: string; readonly text: string }> {
-  const { address } = await gatewayBeforeRawDynamics(
+  const { address } = await gatewayForRawDynamics(
     t,
     (settings) => settings,
     (request) => (request.includes('/odd') ? { raw } : Buffer.from(BODY)),

@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
 import type { Emulator } from '../../emulator/emulator.ts'
-import { gatewayBefore } from '../support/gateway-for.ts'
+import { gatewayForEmulator } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { redisServer } from '../support/redis-server.ts'
 import { until } from '../support/until.ts'
@@ -19,7 +19,7 @@ const ADELE = { 'x-user-email': 'adele.vance@contoso.com' }
 
 /** A replica that shares state with the others. */
 async function replica(t: Test, emulator: Emulator, url: string): Promise<Fixture> {
-  const gateway = await gatewayBefore(t, emulator, { REDIS_URL: url })
+  const gateway = await gatewayForEmulator(t, emulator, { REDIS_URL: url })
   await until(() => logged(gateway, 'connected to Redis') > 0)
   return gateway
 }

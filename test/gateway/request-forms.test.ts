@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { gatewayBefore, gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { gatewayForEmulator, gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import { sendQuery } from '../support/queries.ts'
 
 const ADELE = 'adele.vance@contoso.com'
@@ -15,7 +15,7 @@ t.test('NDJSON needs a collection: a count has no rows', async (t) => {
 
 t.test('an idempotency key needs Dataverse', async (t) => {
   const emulator = await startEmulator()
-  const { url } = await gatewayBefore(t, emulator, { DYNAMICS_URL: `${emulator.origin}/data` })
+  const { url } = await gatewayForEmulator(t, emulator, { DYNAMICS_URL: `${emulator.origin}/data` })
   const response = await fetch(`${url}/Customers`, {
     method: 'POST',
     body: '{}',

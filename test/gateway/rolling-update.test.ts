@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { freePort, lateBalancer, load, startReplica, statusOf } from '../support/rolling-update.ts'
+import { freePort, slowLoadBalancer, load, startReplica, statusOf } from '../support/rolling-update.ts'
 
 // Ten rolling updates and more take a minute each: `node dist/bench/rolling-update.js 10`.
 t.setTimeout(600_000)
@@ -43,7 +43,7 @@ http {
   for (let roll = 0; roll < ROLLS; roll++) {
     // nginx does not use a server for ten seconds (fail_timeout) after a refused connection (max_fails).
     if (roll > 0) await sleep(11_000)
-    await replicas[roll % 2]!.roll()
+    await replicas[roll % 2]!.replace()
   }
   const outcomes = await traffic.stop()
 
@@ -54,7 +54,7 @@ http {
 t.test('a rolling update behind a load balancer that notices after three seconds refuses no request', async (t) => {
   const replicas = [await startReplica('8s'), await startReplica('8s')]
   t.teardown(() => replicas.forEach(({ kill }) => kill()))
-  const balancer = await lateBalancer(
+  const balancer = await slowLoadBalancer(
     replicas.map(({ port }) => port),
     3000,
   )
@@ -62,7 +62,7 @@ t.test('a rolling update behind a load balancer that notices after three seconds
 
   const traffic = load(balancer.port, 200)
   for (let roll = 0; roll < ROLLS; roll++) {
-    await replicas[roll % 2]!.roll()
+    await replicas[roll % 2]!.replace()
     await balancer.allUp()
   }
   const outcomes = await traffic.stop()
@@ -74,7 +74,7 @@ t.test('a rolling update behind a load balancer that notices after three seconds
 t.test('during SHUTDOWN_DELAY the gateway is not ready, and closes each connection after its response', async (t) => {
   const replica = await startReplica('2s')
   t.teardown(replica.kill)
-  const rolled = replica.roll()
+  const rolled = replica.replace()
   while ((await statusOf(replica.port, '/-/readyz')) !== 503) await sleep(10)
   const answers = await Promise.all(
     ['/accounts?$top=1', '/-/livez', '/foo.$batch'].map((path) => fetch(`http://127.0.0.1:${replica.port}${path}`)),

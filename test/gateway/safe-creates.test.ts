@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 
 import { contactId } from '../../emulator/emulator.ts'
 import type { DataverseFault } from '../../emulator/emulator.ts'
-import { gatewayBefore, gatewayFor } from '../support/gateway-for.ts'
+import { gatewayForEmulator, gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
@@ -110,7 +110,7 @@ t.test('without memory of the key, the existing row is compared with the body', 
     'primarycontactid@odata.bind': `/contacts(${contactId(1)})`,
   }
   const first = await create(gateway.url, 'lost', row)
-  const restarted = await gatewayBefore(t, gateway.emulator)
+  const restarted = await gatewayForEmulator(t, gateway.emulator)
 
   const again = await create(restarted.url, 'lost', row)
   t.equal(again.status, 204)
@@ -123,7 +123,7 @@ t.test('without memory of the key, the existing row is compared with the body', 
     { ...row, 'primarycontactid@odata.bind': `/contacts(${contactId(2)})` },
   ]
   for (const other of others) {
-    const fresh = await gatewayBefore(t, gateway.emulator)
+    const fresh = await gatewayForEmulator(t, gateway.emulator)
     const refused = await create(fresh.url, 'lost', other)
     t.equal(refused.status, 422)
     t.equal(await code(refused), 'GATEWAY_IDEMPOTENCY_KEY_REUSED')
@@ -133,7 +133,11 @@ t.test('without memory of the key, the existing row is compared with the body', 
 
 t.test('concurrent creates through several replicas make one row', async (t) => {
   const gateway = await gatewayFor(t)
-  const replicas = [gateway, await gatewayBefore(t, gateway.emulator), await gatewayBefore(t, gateway.emulator)]
+  const replicas = [
+    gateway,
+    await gatewayForEmulator(t, gateway.emulator),
+    await gatewayForEmulator(t, gateway.emulator),
+  ]
   gateway.emulator.switches.latency = 20
 
   const answers = await Promise.all(
@@ -179,7 +183,7 @@ t.test('a conflict in another unique column is passed on as an error of Dynamics
 t.test('a user who may not read the existing row is told that it exists', async (t) => {
   const gateway = await gatewayFor(t)
   await create(gateway.url, 'unseen', { name: 'Unseen Ltd' })
-  const restarted = await gatewayBefore(t, gateway.emulator)
+  const restarted = await gatewayForEmulator(t, gateway.emulator)
   gateway.emulator.faults.dataverse.push({ kind: 'answer', method: 'GET', path: 'accounts(', status: 403, body: '{}' })
 
   const refused = await create(restarted.url, 'unseen', { name: 'Unseen Ltd' })
@@ -398,8 +402,8 @@ t.test('a table definition that cannot be read is a 502, nothing is sent, and th
 t.test('another salt changes the row ids, a rotated secret does not', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.emulator.secrets.add('rotated-secret')
-  const rotated = await gatewayBefore(t, gateway.emulator, { AZURE_CLIENT_SECRET: 'rotated-secret' })
-  const salted = await gatewayBefore(t, gateway.emulator, { IDEMPOTENCY_SALT: 'some other salt' })
+  const rotated = await gatewayForEmulator(t, gateway.emulator, { AZURE_CLIENT_SECRET: 'rotated-secret' })
+  const salted = await gatewayForEmulator(t, gateway.emulator, { IDEMPOTENCY_SALT: 'some other salt' })
 
   const [first, second, third] = [
     await create(gateway.url, 'salt', { name: 'Salt Ltd' }),

@@ -10,7 +10,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 import { otlpReceiver } from '../support/otlp-receiver.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 import { until } from '../support/until.ts'
@@ -190,7 +190,7 @@ function settings(
 async function proxyFor(t: Test): Promise<{ readonly port: number; readonly asked: readonly string[] }> {
   let count = 0
   const asked: string[] = []
-  const port = await listening(
+  const port = await listenOnFreePort(
     t,
     createServer((socket) =>
       socket
@@ -210,7 +210,7 @@ async function proxyFor(t: Test): Promise<{ readonly port: number; readonly aske
 
 /** A managed identity endpoint that echoes its secret header. */
 function identityFor(t: Test): Promise<number> {
-  return listening(
+  return listenOnFreePort(
     t,
     createServer((socket) =>
       socket

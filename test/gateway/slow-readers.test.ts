@@ -8,7 +8,7 @@ import type { Test } from 'tap'
 import { keyHash } from '../../src/callers/api-key.ts'
 import { readNode } from '../../src/config/read-node.ts'
 import { callers as schema } from '../../src/config/settings/callers.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 
 t.setTimeout(600_000)
 
@@ -25,7 +25,7 @@ t.test('callers that stop reading occupy their slots until bodyTimeout, then oth
 
 /** Runs the scenario. Returns `false` if the first slow reader was cut off before all had arrived. */
 async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
-  const { port, address } = await gatewayBeforeRawDynamics(
+  const { port, address } = await gatewayForRawDynamics(
     t,
     (settings) => ({
       ...settings,
@@ -66,7 +66,7 @@ async function areAllThere(t: Test, bodyTimeout: number): Promise<boolean> {
 }
 
 t.test('a caller that stops reading and disconnects releases its slot at once', async (t) => {
-  const { port, address } = await gatewayBeforeRawDynamics(
+  const { port, address } = await gatewayForRawDynamics(
     t,
     (settings) => ({
       ...settings,

@@ -1,8 +1,8 @@
 import t from 'tap'
 
 import { startEmulator } from '../../emulator/emulator.ts'
-import { FAINT_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
-import { gatewayBefore, gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
+import { LOW_CONTRAST_TEXTS, noChromium, openChromium } from '../support/chromium.ts'
+import { gatewayForEmulator, gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import { until } from '../support/until.ts'
 
 const skip = noChromium
@@ -45,7 +45,7 @@ t.test('the card shows whether users are preloaded, and if not, why', async (t) 
 
   const refusing = await startEmulator()
   refusing.switches.untracked = ['systemusers']
-  const { url: second } = await gatewayBefore(t, refusing, { USERS_PRELOAD: 'true' })
+  const { url: second } = await gatewayForEmulator(t, refusing, { USERS_PRELOAD: 'true' })
   await until(async () => /one by one: change tracking is switched off/.test(await page(second)))
   const { url: third } = await gatewayFor(t)
   t.notMatch(await page(third), /Preloading/)
@@ -77,7 +77,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     page.on('console', (message) => troubles.push(message.text()))
     await page.goto(`${url}/-/`)
 
-    t.same(await page.evaluate<string[]>(FAINT_TEXTS), [])
+    t.same(await page.evaluate<string[]>(LOW_CONTRAST_TEXTS), [])
     t.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 390)
     t.equal(await page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius"), '12px', 'styled')
     t.same(troubles, [])

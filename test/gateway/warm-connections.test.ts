@@ -9,9 +9,9 @@ t.test(
   'the first call uses a connection opened ahead, and log, metrics and inspector show which connection a call used',
   async (t) => {
     const gateway = await gatewayOnSockets({ INSPECTOR: 'true' })
-    const { url, line } = gateway
-    const link = gateway.running.inspectorLink!
-    await until(() => line.connections() === 1)
+    const { url } = gateway
+    const inspectorLink = gateway.running.inspectorLink!
+    await until(() => gateway.link.connections() === 1)
 
     for (const id of ['first', 'second']) {
       const response = await fetch(`${url}/tasks`, {
@@ -30,10 +30,12 @@ t.test(
       await (await fetch(`${url}/-/metrics`)).text(),
       /gateway_connections_total\{target="dynamics",connection="reserve"\} \d/,
     )
-    const { requests } = (await (await fetch(`${link}&format=json`)).json()) as { requests: { facts: string[][] }[] }
+    const { requests } = (await (await fetch(`${inspectorLink}&format=json`)).json()) as {
+      requests: { facts: string[][] }[]
+    }
     t.match(Object.fromEntries(requests.at(-1)!.facts), { Connection: 'opened ahead, and kept in reserve' })
 
     await gateway.close()
-    await until(() => line.connections() === 0)
+    await until(() => gateway.link.connections() === 0)
   },
 )

@@ -11,7 +11,7 @@ import { loadSettings } from '../../src/config/load.ts'
 import type { CallerSettings } from '../../src/config/settings/callers.ts'
 import { openAuditLog } from '../../src/observe/audit-log.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { rawRequest, requestOf } from '../support/raw-http.ts'
 
 t.test('writes a line for every write, and none for reads', async (t) => {
@@ -72,7 +72,7 @@ t.test('writes a line for a caller that disconnected, and for a record that cann
 
 t.test('leaves out fields that Dynamics does not report', async (t) => {
   const file = `${t.testdir({})}/audit.log`
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+  const { port } = await gatewayForRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
 
   await rawRequest({ port }, requestOf('POST /WinOpportunity'))
 
@@ -129,7 +129,7 @@ t.test('writes a line for every write in a batch', async (t) => {
 
 t.test('writes the same lines for every form of the batch URL', async (t) => {
   const file = `${t.testdir({})}/audit.log`
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+  const { port } = await gatewayForRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
   const body = JSON.stringify({ requests: [{ id: '1', method: 'DELETE', url: 'accounts(1)' }] })
   const addresses = ['/$batch', '/$batch/', '/%24batch/', '/$BATCH', '/api/data/v9.2/$batch/', '/$batch/?a=b']
 
@@ -149,7 +149,7 @@ t.test(
   'writes a line for a write that is refused before its body is read, and for a batch with unknown parts',
   async (t) => {
     const file = `${t.testdir({})}/audit.log`
-    const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
+    const { port } = await gatewayForRawDynamics(t, (settings) => ({ ...settings, auditLog: file }))
     const json = 'Content-Type: application/json'
     const send = async (target: string, body: string, ...lines: string[]): Promise<number> => {
       const head = requestOf(target, ...lines, `Content-Length: ${Buffer.byteLength(body)}`)
@@ -193,7 +193,7 @@ t.test(
 
 t.test('has the status of the response to a malformed or stalled body', async (t) => {
   const file = `${t.testdir({})}/audit.log`
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({ ...settings, auditLog: file, bodyTimeout: 300 }))
+  const { port } = await gatewayForRawDynamics(t, (settings) => ({ ...settings, auditLog: file, bodyTimeout: 300 }))
   const send = async (body: string, ...lines: string[]): Promise<number> => {
     const head = requestOf('POST /accounts', 'Content-Type: application/json', ...lines)
     return (await rawRequest({ port }, head + body)).status
@@ -211,7 +211,7 @@ t.test('has the status of the response to a malformed or stalled body', async (t
 t.test('writes a line for a write without a user, and names the target', async (t) => {
   const file = `${t.testdir({})}/audit.log`
   const caller = { name: 'app', keys: ['0'.repeat(64)], certificates: [], rules: [] } as unknown as CallerSettings
-  const { port } = await gatewayBeforeRawDynamics(t, (settings) => ({
+  const { port } = await gatewayForRawDynamics(t, (settings) => ({
     ...settings,
     auditLog: file,
     callers: [caller],

@@ -13,7 +13,7 @@ import type { Test } from 'tap'
 
 import { readProxies } from '../../src/config/proxies.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { listening, outbound, pause, service, connectionFixture } from '../support/connection-fixture.ts'
+import { listenOnFreePort, outbound, pause, service, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(600_000)
@@ -53,7 +53,7 @@ async function impostor(t: Test, host: string, ends: number, ca?: { key: string;
       heard += bytes.length
     }),
   )
-  return { origin: `https://localhost:${await listening(t, server)}`, heard: () => heard }
+  return { origin: `https://localhost:${await listenOnFreePort(t, server)}`, heard: () => heard }
 }
 
 /** The outcome of a request to each of `origins`, from a separate process. */
@@ -95,7 +95,7 @@ t.test('a server with at most TLS 1.1 is refused', async (t) => {
     maxVersion: 'TLSv1.1',
     ciphers: 'ALL@SECLEVEL=0',
   })
-  const origin = `https://localhost:${await listening(t, server)}`
+  const origin = `https://localhost:${await listenOnFreePort(t, server)}`
 
   t.match(await reach([origin]), [/^GATEWAY_DYNAMICS_UNREACHABLE (ERR_SSL_|ECONNRESET)/])
 })
@@ -119,7 +119,7 @@ t.test('uses the configured proxy, and forwards repeated headers', async (t) => 
         }).on('error', () => socket.destroy())
       })
   })
-  const variables = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listening(t, proxy)}` }
+  const variables = { HTTP_PROXY: `http://ada:love%3Alace@127.0.0.1:${await listenOnFreePort(t, proxy)}` }
   const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies: readProxies(variables, []) })
   t.teardown(() => agent.destroy())
 
@@ -153,7 +153,7 @@ t.test('connections through the proxy are also opened ahead', async (t) => {
         }).on('error', () => socket.destroy())
       })
   })
-  const proxies = readProxies({ HTTP_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }, [])
+  const proxies = readProxies({ HTTP_PROXY: `http://127.0.0.1:${await listenOnFreePort(t, proxy)}` }, [])
   const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
   t.teardown(() => agent.destroy())
   const origin = local.replace('127.0.0.1', 'dynamics.test')
@@ -186,7 +186,7 @@ t.test('verifies the certificate behind the proxy, which sees only the host name
         }).on('error', () => socket.destroy())
       })
   })
-  const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listening(t, proxy)}` }
+  const environment = { NODE_EXTRA_CA_CERTS: file, HTTPS_PROXY: `http://127.0.0.1:${await listenOnFreePort(t, proxy)}` }
 
   t.same(
     await reach(
@@ -212,7 +212,7 @@ t.test('a proxy that disconnects or refuses is an immediate failure', async (t) 
       connections++
       socket.on('error', () => {}).once('data', () => answer(socket))
     })
-    const proxies = readProxies({ https_proxy: `127.0.0.1:${await listening(t, proxy)}` }, [])
+    const proxies = readProxies({ https_proxy: `127.0.0.1:${await listenOnFreePort(t, proxy)}` }, [])
     const agent = createAgent({ connectTimeout: 5000, connections: 4, proxies })
     await t.rejects(agent.writes.request({ origin: 'https://contoso.crm4.dynamics.com', path: '/', method: 'GET' }), {
       message: /proxy/,

@@ -10,7 +10,7 @@ import type { Dispatcher } from 'undici'
 import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
-import { listening, pause } from '../support/connection-fixture.ts'
+import { listenOnFreePort, pause } from '../support/connection-fixture.ts'
 
 t.setTimeout(120_000)
 
@@ -114,7 +114,7 @@ t.test('servers that close after a fixed idle time: no write is lost or executed
     IDLE_TIMEOUTS.map(async (seconds) => {
       const server = createServer()
       const executed = closing(server, 'connection', () => seconds * SECOND, answers)
-      const origin = `http://127.0.0.1:${await listening(t, server)}`
+      const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`
       check(t, executed, await write(t, origin, Math.min(2 * seconds, 6) * SECOND))
     }),
   )
@@ -128,7 +128,7 @@ t.test('servers that close after a fixed idle time over TLS: no write is lost or
     [2, 15].map(async (seconds) => {
       const server = createTlsServer({ cert, key })
       const executed = closing(server, 'secureConnection', () => seconds * SECOND, answers)
-      const origin = `https://127.0.0.1:${await listening(t, server)}`
+      const origin = `https://127.0.0.1:${await listenOnFreePort(t, server)}`
       check(t, executed, await write(t, origin, Math.min(2 * seconds, 6) * SECOND, cert))
     }),
   )
@@ -137,7 +137,7 @@ t.test('servers that close after a fixed idle time over TLS: no write is lost or
 t.test('servers that close at random: no write is lost or executed twice', async (t) => {
   const server = createServer()
   const executed = closing(server, 'connection', () => Math.random() * 10 * SECOND, answers)
-  const origin = `http://127.0.0.1:${await listening(t, server)}`
+  const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`
   check(t, executed, await write(t, origin, 6 * SECOND))
 })
 
@@ -160,7 +160,7 @@ t.test('servers that close when a request arrives, executed or not: no write is 
     await t.test(when, async (t) => {
       const server = createServer()
       const executed = closing(server, 'connection', () => 60 * SECOND, onWrite)
-      const origin = `http://127.0.0.1:${await listening(t, server)}`
+      const origin = `http://127.0.0.1:${await listenOnFreePort(t, server)}`
       check(t, executed, await write(t, origin, 2 * SECOND))
     })
   }

@@ -12,7 +12,7 @@ import type { IdleTimes } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
 import type { Connector } from '../../src/outbound/connector.ts'
 import { rawHeader } from '../../src/outbound/raw-headers.ts'
-import { listening, pause } from '../support/connection-fixture.ts'
+import { listenOnFreePort, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
@@ -86,7 +86,7 @@ async function farEnd(t: Test, headers: Record<string, string> = {}, keepAliveTi
     else answer()
   })
   server.on('connection', (socket: Socket) => connections.push(socket))
-  const port = await listening(t, server)
+  const port = await listenOnFreePort(t, server)
   return { port, connections, open: () => connections.filter(({ destroyed }) => !destroyed).length }
 }
 
@@ -186,7 +186,7 @@ t.test('after a connection broke under a request, writes do not use old connecti
         return socket.resetAndDestroy()
       })
   })
-  const { uses, read, write } = poolTo(t, await listening(t, server))
+  const { uses, read, write } = poolTo(t, await listenOnFreePort(t, server))
 
   await read()
   await pause(20)
@@ -289,7 +289,7 @@ t.test('a server that closes at once does not cause endless connections', async 
     connections++
     socket.on('error', () => {}).end()
   })
-  const { pool } = poolTo(t, await listening(t, server))
+  const { pool } = poolTo(t, await listenOnFreePort(t, server))
   pool.keepWarm()
 
   await until(() => connections === 1)
@@ -353,7 +353,7 @@ async function timingOut(t: Test, timesOut: number, delay: number): Promise<{ po
         return setTimeout(() => socket.write(answer), delay)
       })
   })
-  return { port: await listening(t, server), opened: () => opened }
+  return { port: await listenOnFreePort(t, server), opened: () => opened }
 }
 
 t.test('after a 408 the connection carries no other request, which could get a late response', async (t) => {
@@ -400,7 +400,7 @@ t.test('without a listener a request fails once, and nothing is opened ahead unt
   const server = createServer((_, response) => response.end())
   let connections = 0
   server.on('connection', () => connections++)
-  const port = await listening(t, server)
+  const port = await listenOnFreePort(t, server)
   await new Promise((resolve) => {
     server.close(resolve)
   })
@@ -424,7 +424,7 @@ t.test('without a listener a request fails once, and nothing is opened ahead unt
 t.test('a pool without a server at startup stops trying until there are requests', async (t) => {
   let connections = 0
   const server = createServer((_, response) => response.end()).on('connection', () => connections++)
-  const port = await listening(t, server)
+  const port = await listenOnFreePort(t, server)
   await new Promise((resolve) => {
     server.close(resolve)
   })

@@ -9,7 +9,7 @@ import { post, redeem } from '../../src/credentials/token-endpoint.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { jsonReader } from '../../src/outbound/read-json.ts'
-import { pause, sockets } from '../support/connection-fixture.ts'
+import { pause, socketService } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
@@ -41,7 +41,7 @@ async function closingServer(
 ): Promise<ClosingServer> {
   const received: { text: string; onConnection: number }[] = []
   let opened = 0
-  const origin = await sockets(t, (socket) => {
+  const origin = await socketService(t, (socket) => {
     let onConnection = 0
     const answered = answers(++opened)
     socket.on('data', (data) => {

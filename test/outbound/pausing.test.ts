@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 
 import type { UpstreamResponse, Sink } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { outbound, socketService, connectionFixture } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 const SIZE = 1_000_000
@@ -52,7 +52,7 @@ function taking(
 
 t.test('a paused connection reads little more, and the rest arrives after it resumes', async (t) => {
   const connections = opened(t)
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', () => {
       socket.write(`${HEAD}\r\n`)
       socket.write(Buffer.alloc(SIZE))
@@ -72,7 +72,7 @@ t.test('a paused connection reads little more, and the rest arrives after it res
 })
 
 t.test('a pause does not count towards the idle timeout; silence after it does', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', (request) => {
       socket.write(`${HEAD}\r\n`)
       socket.write(Buffer.alloc(SIZE / 2))
@@ -98,7 +98,7 @@ t.test('a pause does not count towards the idle timeout; silence after it does',
 
 t.test('a late resume of one response does not resume the next one on the connection', async (t) => {
   const connections = opened(t)
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', (request) => {
       if (String(request).includes('/short')) {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{')
@@ -125,7 +125,7 @@ t.test('a late resume of one response does not resume the next one on the connec
 
 t.test('a handler that asks for a pause with the head gets no data until it resumes', async (t) => {
   const connections = opened(t)
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', () => {
       socket.write(`${HEAD}\r\n`)
       socket.write(Buffer.alloc(SIZE))
@@ -165,7 +165,7 @@ t.test('a handler that asks for a pause with the head gets no data until it resu
 
 for (const connection of ['close', 'keep-alive']) {
   t.test(`readers through the agent get complete bodies: Connection: ${connection}`, async (t) => {
-    const origin = await sockets(t, (socket) =>
+    const origin = await socketService(t, (socket) =>
       socket.on('data', () => {
         socket.write(`${HEAD}Connection: ${connection}\r\n\r\n`)
         socket.end(Buffer.alloc(SIZE))
@@ -182,7 +182,7 @@ for (const connection of ['close', 'keep-alive']) {
 }
 
 t.test('a sink that pauses at the last byte still gets the end', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', () => {
       socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nabcde')
     }),

@@ -10,7 +10,7 @@ import { dispatch } from '../../src/dynamics/dispatch.ts'
 import type { AuthorizedSend } from '../../src/dynamics/dispatch.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
-import { outbound, sockets, text } from '../support/connection-fixture.ts'
+import { outbound, socketService, text } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(60_000)
@@ -31,7 +31,7 @@ interface SlowServer {
 async function slowServer(t: Test): Promise<SlowServer> {
   const paths: string[] = []
   const connections: Socket[] = []
-  const origin = await sockets(t, (socket) => {
+  const origin = await socketService(t, (socket) => {
     connections.push(socket)
     socket.on('data', (data) => paths.push(data.toString().split(' ')[1]!))
   })

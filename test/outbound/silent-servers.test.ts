@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { createAgent } from '../../src/outbound/agent.ts'
-import { sockets } from '../support/connection-fixture.ts'
+import { socketService } from '../support/connection-fixture.ts'
 
 t.setTimeout(60_000)
 
@@ -52,7 +52,7 @@ function sender(t: Test): (request: Sent) => Promise<{ status: number; code: str
 }
 
 t.test('a server that never responds is given up after the timeout for the head', async (t) => {
-  const origin = await sockets(t, (socket) => void socket.resume())
+  const origin = await socketService(t, (socket) => void socket.resume())
   const send = sender(t)
   const began = performance.now()
 
@@ -61,7 +61,7 @@ t.test('a server that never responds is given up after the timeout for the head'
 })
 
 t.test('an informational response restarts the time for the head', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.once('data', async () => {
       for (let count = 0; count < 5; count++) {
         socket.write('HTTP/1.1 102 Processing\r\n\r\n')
@@ -75,7 +75,7 @@ t.test('an informational response restarts the time for the head', async (t) => 
 })
 
 t.test('a body that stops arriving is given up after its own timeout', async (t) => {
-  const origin = await sockets(t, (socket) => socket.once('data', () => socket.write(`${OK}{`)))
+  const origin = await socketService(t, (socket) => socket.once('data', () => socket.write(`${OK}{`)))
   const began = performance.now()
 
   t.same(await sender(t)({ origin }), { status: 200, code: 'UND_ERR_BODY_TIMEOUT' })
@@ -83,7 +83,7 @@ t.test('a body that stops arriving is given up after its own timeout', async (t)
 })
 
 t.test('a server that takes no more of an upload is given up', async (t) => {
-  const origin = await sockets(t, (socket) => void socket.pause())
+  const origin = await socketService(t, (socket) => void socket.pause())
 
   t.same(await sender(t)({ origin, body: Buffer.alloc(32 * 1024 * 1024) }), {
     status: 0,
@@ -92,7 +92,7 @@ t.test('a server that takes no more of an upload is given up', async (t) => {
 })
 
 t.test('a caller that is slow to send its body does not count as a silent server', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', (data) => {
       if (data.toString('latin1').endsWith('0\r\n\r\n')) socket.write(`${OK}{}`)
     }),
@@ -107,7 +107,7 @@ t.test('a caller that is slow to send its body does not count as a silent server
 })
 
 t.test('a timeout of 0 waits for any time', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.once('data', () => setTimeout(() => socket.write(`${OK}{}`), HEAD_MS * 3)),
   )
 
@@ -115,7 +115,7 @@ t.test('a timeout of 0 waits for any time', async (t) => {
 })
 
 t.test('a short timeout is kept beside a long one', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.once('data', (data) => {
       if (data.includes('/slow')) setTimeout(() => socket.write(`${OK}{}`), HEAD_MS * 4)
     }),
@@ -131,7 +131,9 @@ t.test('a short timeout is kept beside a long one', async (t) => {
 })
 
 t.test('a blocked event loop is not a silent server', async (t) => {
-  const origin = await sockets(t, (socket) => socket.once('data', () => setTimeout(() => socket.write(`${OK}{}`), 50)))
+  const origin = await socketService(t, (socket) =>
+    socket.once('data', () => setTimeout(() => socket.write(`${OK}{}`), 50)),
+  )
   const responded = sender(t)({ origin })
   await pause(20)
   const end = performance.now() + HEAD_MS * 3

@@ -7,7 +7,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { resumeSessions } from '../../src/outbound/tls-sessions.ts'
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 
 /** Connects to a TLS service with `options`, as often as called; the service sends a byte to each connection. */
 async function connecting(t: Test, options: TlsOptions): Promise<() => Promise<TLSSocket>> {
@@ -15,7 +15,7 @@ async function connecting(t: Test, options: TlsOptions): Promise<() => Promise<T
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
   })
   const server = createServer({ ...options, cert, key }, (socket) => socket.on('error', () => {}).write('x'))
-  const port = String(await listening(t, server))
+  const port = String(await listenOnFreePort(t, server))
   const connect = resumeSessions({ timeout: 5000, ca: cert })
   return () =>
     new Promise((resolve, reject) => {

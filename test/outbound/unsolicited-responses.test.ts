@@ -11,7 +11,7 @@ import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
 import { rawHeader } from '../../src/outbound/raw-headers.ts'
-import { listening, pause } from '../support/connection-fixture.ts'
+import { listenOnFreePort, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
 
 t.setTimeout(60_000)
@@ -64,7 +64,7 @@ async function farEnd(t: Test, onRequest: (socket: Socket, path: string) => void
         if (path !== undefined) onRequest(socket, path)
       })
   })
-  const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listening(t, server)}`
+  const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${await listenOnFreePort(t, server)}`
   return { connections, send: sender(t, origin, tls) }
 }
 

@@ -11,7 +11,7 @@ import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { urlMap } from '../../src/odata/url-map.ts'
 import { writeResponse } from '../../src/proxy/write-response.ts'
-import { outbound, sockets, connectionFixture } from '../support/connection-fixture.ts'
+import { outbound, socketService, connectionFixture } from '../support/connection-fixture.ts'
 import { rawSocket } from '../support/raw-socket.ts'
 
 /** Responds as the gateway does, with the cause as the text. */
@@ -81,7 +81,7 @@ t.test('refuses a short response that is truncated between chunks, and sends not
 t.test('a response without a length is complete if the connection ends, and truncated if it is reset', async (t) => {
   const part = '{"value":['
   const send = async (end: (socket: Socket) => void): ReturnType<typeof rawSocket> => {
-    const service = await sockets(t, (socket) =>
+    const service = await socketService(t, (socket) =>
       socket.once('data', () => {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n${part}`)
         setTimeout(() => end(socket), 100)

@@ -10,7 +10,7 @@ import { redisReplicas } from '../../src/replicas/redis.ts'
 import { scopeOf } from '../../src/replicas/scope.ts'
 import { createSeal } from '../../src/replicas/seal.ts'
 import type { Replicas, SharedState } from '../../src/replicas/shared-state.ts'
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 import { redisServer } from '../support/redis-server.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 import { replicaSettings } from '../support/replica-settings.ts'
@@ -334,7 +334,7 @@ t.test('a replica that is closed while it connects releases everything', async (
 
 t.test('a replica that is closed before its attempt to connect fails makes no other', async (t) => {
   const sockets: Socket[] = []
-  const port = await listening(
+  const port = await listenOnFreePort(
     t,
     createServer((socket) => sockets.push(socket.on('error', () => {}).resume())),
   )
@@ -409,7 +409,7 @@ async function heartbeats(redis: RedisServer): Promise<number> {
 }
 
 t.test('a server that does not speak the Redis protocol is not used', async (t) => {
-  const port = await listening(
+  const port = await listenOnFreePort(
     t,
     createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')),
   )

@@ -4,7 +4,7 @@ import t from 'tap'
 
 import { respondToClientError } from '../../src/server/client-error.ts'
 import type { UnreadableRequest } from '../../src/server/unreadable-request.ts'
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
@@ -113,7 +113,7 @@ t.test('QUERY, which the oldest versions of Node do not know, is refused with wh
       )
     }),
   )
-  const to = { host: '127.0.0.1', port: await listening(t, server) }
+  const to = { host: '127.0.0.1', port: await listenOnFreePort(t, server) }
 
   const query = await rawRequest(to, 'QUERY /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
   t.match(query, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED', body: /a POST, with \/\$query/ })

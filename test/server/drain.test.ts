@@ -68,7 +68,7 @@ async function draining(t: Test, answer = (respond: () => void): void => void se
   return { server, drain: drainOf(draining, { timeout: 10_000, ...times }) }
 }
 
-/** The status, or the code of what went wrong. */
+/** The status, or an error code. */
 function call(server: Server): Promise<string> {
   const { port } = (server.address() as AddressInfo | null) ?? { port: 1 }
   return new Promise((resolve) => {

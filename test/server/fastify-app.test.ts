@@ -5,7 +5,7 @@ import t from 'tap'
 import { beginExchange } from '../../src/server/exchange.ts'
 import type { Exchange } from '../../src/server/exchange.ts'
 import { fastifyApp } from '../../src/server/fastify-app.ts'
-import { listening } from '../support/connection-fixture.ts'
+import { listenOnFreePort } from '../support/connection-fixture.ts'
 
 t.test('a closed app removes its listeners from the server, which stays open', async (t) => {
   const server = createServer()
@@ -38,7 +38,7 @@ t.test(
     })
     await app.ready()
     t.teardown(() => app.close())
-    const port = await listening(t, server)
+    const port = await listenOnFreePort(t, server)
 
     const response = await fetch(`http://127.0.0.1:${port}/`)
 

@@ -13,7 +13,7 @@ import t from 'tap'
 
 import { listen, listenFault, originOf } from '../../src/server/listen.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
-import { gatewayBeforeRawDynamics } from '../support/raw-dynamics.ts'
+import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
 
 t.test('listens at a Unix socket that only its owner and group may use', async (t) => {
@@ -115,7 +115,7 @@ t.test('serves HTTPS with a certificate, and https links', async (t) => {
     algorithm: 'sha256',
   })
   const folder = t.testdir({ 'c.pem': cert, 'k.pem': key })
-  const { port, address } = await gatewayBeforeRawDynamics(t, (settings) => ({
+  const { port, address } = await gatewayForRawDynamics(t, (settings) => ({
     ...settings,
     tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: undefined },
   }))

@@ -6,20 +6,20 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { Agent } from 'undici'
 
-export interface Received {
+export interface AuthorityRequest {
   readonly method: string
   readonly url: string
   readonly headers: IncomingMessage['headers']
   readonly form: URLSearchParams
 }
 
-/** Answers what Entra would: a token that differs each time. */
-export function gives(
-  life: number | string = 3600,
-  more: object = {},
-): (received: Received, response: ServerResponse) => void {
+/** Responds as Entra does: with a different token each time. */
+export function issuesToken(
+  expiresIn: number | string = 3600,
+  fields: object = {},
+): (received: AuthorityRequest, response: ServerResponse) => void {
   return (_, response) =>
-    json(response, 200, { token_type: 'Bearer', expires_in: life, access_token: `token-${++count}`, ...more })
+    json(response, 200, { token_type: 'Bearer', expires_in: expiresIn, access_token: `token-${++count}`, ...fields })
 }
 let count = 0
 
@@ -33,11 +33,11 @@ export function json(
 }
 
 /** Refuses as Entra does, with `number` after AADSTS. */
-export function refuses(
+export function refusesWith(
   status: number,
   error: string,
   number: number,
-): (received: Received, response: ServerResponse) => void {
+): (received: AuthorityRequest, response: ServerResponse) => void {
   return (_, response) =>
     json(response, status, {
       error,
@@ -48,11 +48,11 @@ export function refuses(
     })
 }
 
-/** An authority at a real socket; whatever host is asked, `dispatcher` leads to it. `behave` is how it answers now. */
+/** An authority on a real socket. `dispatcher` connects every host to it, and `respond` is its current behaviour. */
 export async function startAuthority(t: Test) {
   const authority = {
-    behave: gives() as (received: Received, response: ServerResponse) => void,
-    requests: [] as Received[],
+    respond: issuesToken() as (received: AuthorityRequest, response: ServerResponse) => void,
+    requests: [] as AuthorityRequest[],
   }
   const server = createServer((request, response) => {
     let body = ''
@@ -69,7 +69,7 @@ export async function startAuthority(t: Test) {
           form: new URLSearchParams(body),
         }
         authority.requests.push(received)
-        authority.behave(received, response)
+        authority.respond(received, response)
       })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -12,7 +12,7 @@ import addedHeaders from '../../src/server/added-headers.ts'
 import cors from '../../src/server/cors.ts'
 import { beginExchange } from '../../src/server/exchange.ts'
 
-/** Whatever needs to be cleaned up after a test. */
+/** The part of tap's `t` that cleans up after a test. */
 interface Test {
   readonly teardown: (clean: () => unknown) => void
 }
@@ -26,13 +26,13 @@ function settingsWith(changes: Partial<Settings> = {}): Settings {
 }
 
 /**
- * A small server behind the door: `cors`, `head`, `host` and `browser`, then `further`; what passes is answered
- * 200 with its caller. `passed` lists the targets that did.
+ * A small server with the hooks of the door (`cors`, `head`, `host` and `browser`) and those of `addHooks`. A request
+ * that passes gets 200 with its caller. `passed` lists the targets of those requests.
  */
 export async function callersFixture(
   t: Test,
   changes: Partial<Settings> = {},
-  further: (app: FastifyInstance, settings: Settings) => void = () => undefined,
+  addHooks: (app: FastifyInstance, settings: Settings) => void = () => undefined,
 ): Promise<{ readonly app: FastifyInstance; readonly server: Server; readonly passed: string[] }> {
   const settings = settingsWith(changes)
   const passed: string[] = []
@@ -50,7 +50,7 @@ export async function callersFixture(
   app.register(head, settings)
   app.register(host, settings)
   app.register(browser, settings)
-  further(app, settings)
+  addHooks(app, settings)
   app.register(((scope, _options, registered) => {
     scope.route({
       method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],

@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 /** Debian's, or where the variable CHROMIUM says. */
 const program = process.env['CHROMIUM'] || '/usr/bin/chromium'
 
-/** Why tests in a browser are skipped; `false` where there is one. */
+/** Why tests in a browser are skipped; `false` if one is installed. */
 export const noChromium = existsSync(program)
   ? false
   : `Chromium is not installed: apt-get install chromium, or set CHROMIUM to its path`
@@ -23,15 +23,15 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** A Chromium that ends with the test. */
+/** A Chromium that is closed with the test. */
 export async function openChromium(t: Test, ...flags: readonly string[]): Promise<Browser> {
   const browser = await chromium.launch({ executablePath: program, args: [...FLAGS, ...flags] })
   t.teardown(() => browser.close())
   return browser
 }
 
-/** Runs in a page: its texts whose contrast with what is behind them is below 4.5, as WCAG reckons it. */
-export const FAINT_TEXTS = `(() => {
+/** Runs in a page: the texts whose contrast with their background is below 4.5, as defined by WCAG. */
+export const LOW_CONTRAST_TEXTS = `(() => {
   const rgb = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number)
   const luminance = (color) => {
     const [r, g, b] = rgb(color).map((part) => (part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4))

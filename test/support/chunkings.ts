@@ -4,12 +4,12 @@ import fc from 'fast-check'
 
 import type { TextTransform } from '../../src/odata/text-transform.ts'
 
-/** What `transform` makes of `text`, given in one piece. */
+/** The result of `transform` for `text` in one chunk. */
 export function inOneChunk(transform: TextTransform, text: string): string {
   return inChunks(transform, Buffer.from(text), [])
 }
 
-/** What `transform` makes of `bytes` when chunk borders fall at `cuts`, in any order. */
+/** The result of `transform` for `bytes` with chunk borders at `cuts`, in any order. */
 export function inChunks(transform: TextTransform, bytes: Buffer, cuts: readonly number[]): string {
   const borders = [0, ...[...cuts].sort((one, other) => one - other), bytes.length]
   const text = bytes.toString('latin1')
@@ -17,7 +17,7 @@ export function inChunks(transform: TextTransform, bytes: Buffer, cuts: readonly
   return Buffer.from(out.join('') + transform.end(), 'latin1').toString()
 }
 
-/** What `transform` makes of `bytes`, one at a time. */
+/** The result of `transform` for `bytes`, one byte at a time. */
 export function byteByByte(transform: TextTransform, bytes: Buffer): string {
   return inChunks(
     transform,
@@ -26,10 +26,10 @@ export function byteByByte(transform: TextTransform, bytes: Buffer): string {
   )
 }
 
-/** A few places of a text to cut it at, as shares of its length. */
+/** A few positions at which to cut a text, as shares of its length. */
 export const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 })
 
-/** The places in a text of `length` bytes. */
+/** The positions in a text of `length` bytes. */
 export function cutPositions(length: number, cuts: readonly number[]): number[] {
   return cuts.map((share) => Math.floor(share * length))
 }

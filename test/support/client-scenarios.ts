@@ -3,15 +3,15 @@ import type { Test } from 'tap'
 
 import { accountId, contactId, type Emulator } from '../../emulator/emulator.ts'
 
-/** A client and the service that it talks to, both for one test. */
+/** A client and its service, both for one test. */
 export interface Client {
   readonly client: DynamicsWebApi
-  /** Where the client believes the environment to be. */
+  /** The environment URL of the client. */
   readonly url: string
   readonly emulator: Emulator
 }
 
-/** What a widely used client does all day; the same whoever stands between it and the service. */
+/** Typical calls of a widely used client. The results must be the same with and without the gateway. */
 export function clientScenarios(t: Test, start: (t: Test) => Promise<Client>): void {
   t.test('pages through a set to its end', async (t) => {
     const { client, url } = await start(t)

@@ -7,18 +7,16 @@ import type { Emulator } from '../../emulator/emulator.ts'
 import type { CommandIo } from '../../src/commands/command-io.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import { patient } from './patience.ts'
+import { withLongTimeouts } from './long-timeouts.ts'
 
-/** What a command has to work with: an emulated Entra and Dynamics, and writers that can be read. */
+/** The environment of a command: an emulated Entra and Dynamics, and recorded output. */
 export async function commandFor(t: Test, env: Record<string, string> = {}) {
   const emulator = await startEmulator()
   t.teardown(() => emulator.close())
   return { emulator, ...ioOf(emulator, ...settingsFor(emulator, env)) }
 }
 
-/**
- * The same for people who call with a token of their own, with a credential of `kind`. `change` is added to the caller.
- */
+/** The same for callers with a person's token, with a credential of `kind`. `change` is added to the caller. */
 export async function commandForPeople(t: Test, kind = 'on-behalf-of', change: object = {}) {
   const emulator = await startEmulator()
   t.teardown(() => emulator.close())
@@ -44,7 +42,7 @@ export async function commandForPeople(t: Test, kind = 'on-behalf-of', change: o
 function ioOf(emulator: Emulator, variables: Record<string, string>, settings: Settings) {
   const written = { stdout: '', stderr: '' }
   const io: CommandIo = {
-    settings: patient(settings),
+    settings: withLongTimeouts(settings),
     agent: emulator.dispatcher,
     emulated: emulator.environment !== emulator.origin && settings.callers.length > 0,
     env: variables,

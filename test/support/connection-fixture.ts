@@ -18,27 +18,27 @@ import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { inProcess } from '../../src/replicas/in-process.ts'
 
-/** What a test needs of tap's `t` to clean up after itself. */
+/** The part of tap's `t` that cleans up after a test. */
 interface Test {
   teardown: (clean: () => unknown) => void
 }
 
-/** An HTTP service on loopback; gives its origin. */
+/** Starts an HTTP service on loopback, and returns its origin. */
 export async function service(t: Test, listener: RequestListener): Promise<string> {
-  return `http://127.0.0.1:${await listening(t, createServer({ keepAliveTimeout: 30_000 }, listener))}`
+  return `http://127.0.0.1:${await listenOnFreePort(t, createServer({ keepAliveTimeout: 30_000 }, listener))}`
 }
 
-/** A service that answers with `onSocket` itself, byte for byte. */
-export async function sockets(t: Test, onSocket: (socket: Socket) => void): Promise<string> {
+/** A TCP service whose connections are handled by `onSocket`, byte for byte. */
+export async function socketService(t: Test, onSocket: (socket: Socket) => void): Promise<string> {
   const server = createSocketServer((socket) => {
     socket.on('error', () => {})
     onSocket(socket)
   })
-  return `http://127.0.0.1:${await listening(t, server)}`
+  return `http://127.0.0.1:${await listenOnFreePort(t, server)}`
 }
 
-/** Listens at a free port of loopback until the test is over. */
-export async function listening(t: Test, server: Server | SocketServer): Promise<number> {
+/** Listens at a free port of loopback until the test ends. Returns the port. */
+export async function listenOnFreePort(t: Test, server: Server | SocketServer): Promise<number> {
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     open.add(socket)
@@ -61,7 +61,7 @@ export interface ConnectionFixture extends Connection {
   readonly agent: OutboundAgent
 }
 
-/** A connection to `origin` with the usual settings, or others; what happens is in `events`. */
+/** A connection to `origin` with default settings, changed by `other`. Its events are in `events`. */
 export function connectionFixture(
   t: Test,
   origin: string,
@@ -108,7 +108,7 @@ export function connectionFixture(
   return { ...connection, events, agent }
 }
 
-/** A credential that always has the same token, or the next of `tokens` after each `discard`. */
+/** A credential with a fixed token, which `discard` replaces by the next of `tokens`. */
 export function fixedToken(...tokens: string[]): Credential & { readonly discarded: [string, string | undefined][] } {
   const discarded: [string, string | undefined][] = []
   return {
@@ -122,7 +122,7 @@ export function fixedToken(...tokens: string[]): Credential & { readonly discard
   }
 }
 
-/** A request with little in it. */
+/** A minimal request. */
 export function outbound(other: Partial<OutboundRequest> = {}): OutboundRequest {
   const method = other.method ?? 'GET'
   return {
@@ -156,7 +156,7 @@ export async function received(request: IncomingMessage): Promise<string> {
 
 export { json as answerJson } from './authority.ts'
 
-/** Some milliseconds. */
+/** Waits. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds)

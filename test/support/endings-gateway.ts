@@ -4,10 +4,10 @@ import { startEmulator } from '../../emulator/emulator.ts'
 import { run } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
-import { EntraBeside } from './gateway-on-sockets.ts'
+import { EntraRouter } from './gateway-on-sockets.ts'
 
-// A gateway in a process of its own before the Dynamics at the origin that it is given: what an answer does to the
-// process shows, and Node reads NODE_EXTRA_CA_CERTS when it starts. Prints its address, and ends with its parent.
+// A gateway in its own process, in front of the Dynamics at the given origin: so a test sees what a response does to the
+// process, and Node reads NODE_EXTRA_CA_CERTS at startup. Prints its address, and ends with its parent.
 
 const emulator = await startEmulator()
 const settings = loadSettings(
@@ -24,7 +24,7 @@ const settings = loadSettings(
 const agent = createAgent({ connectTimeout: 10_000, connections: 64 })
 const { address } = await run(settings, pino({ level: 'silent' }), {
   ...agent,
-  reads: new EntraBeside(agent.reads, emulator.dispatcher),
+  reads: new EntraRouter(agent.reads, emulator.dispatcher),
 })
 console.log(address)
 process.on('disconnect', () => process.exit())

@@ -11,35 +11,36 @@ import type { Running } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import { logOptions } from '../../src/observe/log.ts'
-import { patient, PATIENT_REPLICA_TIMES } from './patience.ts'
+import { withLongTimeouts, LONG_REPLICA_TIMES } from './long-timeouts.ts'
 
-/** A gateway on a real socket before an emulated Entra and Dynamics. */
+/** A gateway on a real socket, in front of an emulated Entra and Dynamics. */
 export interface Fixture {
-  /** Where the gateway listens. */
+  /** The address of the gateway. */
   readonly url: string
   readonly emulator: Emulator
   readonly running: Running
   /** The log lines so far, parsed. */
   readonly lines: Record<string, unknown>[]
-  /** The log as it was written. */
+  /** The raw log. */
   readonly log: () => string
-  /** What the settings are when they are read again. */
+  /** The settings that a reload reads. */
   readonly next: { settings: Settings | undefined }
 }
 
 /**
- * Starts both, and ends them with the test. `variables` are added to the settings of an app registration with a secret.
+ * Starts both, and closes them with the test. `variables` are added to the settings of an app registration with a
+ * secret.
  */
 export async function gatewayFor(
   t: Test,
   variables: NodeJS.ProcessEnv = {},
   options: EmulatorOptions = {},
 ): Promise<Fixture> {
-  return gatewayBefore(t, await startEmulator(options), variables)
+  return gatewayForEmulator(t, await startEmulator(options), variables)
 }
 
-/** A gateway before an emulator that is there already, as a replica or after a restart. */
-export function gatewayBefore(t: Test, emulator: Emulator, variables: NodeJS.ProcessEnv = {}): Promise<Fixture> {
+/** A gateway in front of an existing emulator, as a replica or after a restart. */
+export function gatewayForEmulator(t: Test, emulator: Emulator, variables: NodeJS.ProcessEnv = {}): Promise<Fixture> {
   return start(
     t,
     emulator,
@@ -58,7 +59,7 @@ export function gatewayBefore(t: Test, emulator: Emulator, variables: NodeJS.Pro
   )
 }
 
-/** The same with a settings file; what it says of a credential is `credential`, of the emulator's own registration. */
+/** The same with a settings file. `credential` is the app registration of the emulator. */
 export async function gatewayWithFile(t: Test, settings: (credential: object) => object): Promise<Fixture> {
   const emulator = await startEmulator()
   const credential = {
@@ -85,11 +86,11 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
   const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
   const running = await run(
-    patient(settings),
+    withLongTimeouts(settings),
     log,
     { reads: emulator.dispatcher, writes: emulator.dispatcher, destroy: nothing },
     () => (next.settings === undefined ? undefined : { settings: next.settings, applied: () => undefined }),
-    PATIENT_REPLICA_TIMES,
+    LONG_REPLICA_TIMES,
   ).catch(async (error: unknown) => {
     await emulator.close()
     throw error

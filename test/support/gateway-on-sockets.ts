@@ -13,29 +13,29 @@ import { loadSettings } from '../../src/config/load.ts'
 import { logOptions } from '../../src/observe/log.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
-import { patient } from './patience.ts'
+import { withLongTimeouts } from './long-timeouts.ts'
 
-/** A gateway with its own agent, on real connections of its own keeping, before an emulated Dynamics. */
-export interface OnSockets {
+/** A gateway with the production agent on real connections, in front of an emulated Dynamics. */
+export interface GatewayOnSockets {
   readonly url: string
   readonly running: Running
   readonly emulator: Emulator
-  /** The line between the gateway and Dynamics. */
-  readonly line: Line
+  /** The network link between the gateway and Dynamics. */
+  readonly link: TcpLink
   readonly lines: () => Record<string, unknown>[]
   readonly close: () => Promise<void>
 }
 
-/** Starts both. Only Entra is reached by the emulator's own dispatcher: it is known by a name, not by an address. */
+/** Starts both. Only Entra is reached through the emulator's dispatcher, because it is configured by name. */
 export async function gatewayOnSockets(
   variables: NodeJS.ProcessEnv = {},
   options: EmulatorOptions = {},
-): Promise<OnSockets> {
+): Promise<GatewayOnSockets> {
   const emulator = await startEmulator(options)
-  const line = await layLine(Number(new URL(emulator.origin).port))
+  const link = await createTcpLink(Number(new URL(emulator.origin).port))
   const settings = loadSettings(
     {
-      DYNAMICS_URL: line.origin,
+      DYNAMICS_URL: link.origin,
       DYNAMICS_SCOPE: `${emulator.origin}/.default`,
       AZURE_TENANT_ID: emulator.tenantId,
       AZURE_CLIENT_ID: emulator.clientId,
@@ -47,7 +47,7 @@ export async function gatewayOnSockets(
     undefined,
   )
   const own = createAgent({ connectTimeout: 60_000, connections: 64 })
-  const agent: OutboundAgent = { ...own, reads: new EntraBeside(own.reads, emulator.dispatcher) }
+  const agent: OutboundAgent = { ...own, reads: new EntraRouter(own.reads, emulator.dispatcher) }
   let written = ''
   const log = pino(
     logOptions('info'),
@@ -58,12 +58,12 @@ export async function gatewayOnSockets(
       },
     }),
   )
-  const running = await run(patient(settings), log, agent)
+  const running = await run(withLongTimeouts(settings), log, agent)
   return {
     url: running.address,
     running,
     emulator,
-    line,
+    link,
     lines: () =>
       written
         .trim()
@@ -74,24 +74,24 @@ export async function gatewayOnSockets(
       running.stop()
       await running.stopped
       await own.destroy().catch(() => {})
-      await line.cut()
+      await link.cut()
       await emulator.close()
     },
   }
 }
 
-/** A line that can be cut. */
-export interface Line {
+/** A TCP forwarder that can be cut. */
+export interface TcpLink {
   readonly origin: string
-  /** Connections on it. */
+  /** The number of open connections. */
   readonly connections: () => number
-  /** Breaks all connections; new ones are refused. */
+  /** Closes all connections, and refuses new ones. */
   readonly cut: () => Promise<void>
   readonly restore: () => Promise<void>
 }
 
-/** A line to a port of this machine. */
-export async function layLine(to: number): Promise<Line> {
+/** Forwards TCP connections to a port of this machine. */
+export async function createTcpLink(to: number): Promise<TcpLink> {
   const open = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(to, '127.0.0.1')
@@ -107,7 +107,7 @@ export async function layLine(to: number): Promise<Line> {
           other.destroy()
         })
     }
-    // A reset stays a reset.
+    // A reset is forwarded as a reset.
     far.on('error', () => near.resetAndDestroy())
     near.pipe(far).pipe(near)
   })
@@ -132,8 +132,8 @@ export async function layLine(to: number): Promise<Line> {
   }
 }
 
-/** Sends what is for Entra to `entra`, and all else to `others`. */
-export class EntraBeside extends Dispatcher {
+/** Sends requests for Entra to `entra`, and all others to `others`. */
+export class EntraRouter extends Dispatcher {
   readonly #others: Dispatcher
   readonly #entra: Dispatcher
 

@@ -1,6 +1,7 @@
 /**
- * Replaces the strings of a JSON text that are values of a member, or elements of an array that is one and holds
- * nothing but strings before them, by reading it token by token: slow and plain, to hold the fast way against.
+ * Replaces the strings of a JSON text that are the value of a member, or elements of an array that is the value of a
+ * member, if only strings precede them. Reads token by token: slow and simple, as an oracle for the fast
+ * implementation.
  */
 export function replaceValues(
   json: string,

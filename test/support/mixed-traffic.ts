@@ -5,30 +5,30 @@ import { Agent } from 'undici'
 import { accountId } from '../../emulator/emulator.ts'
 import type { Emulator } from '../../emulator/emulator.ts'
 
-/** What came of one request, as its caller saw it. */
+/** The outcome of one request, as its caller saw it. */
 export interface Outcome {
-  /** What the request was to do: `read`, `create`, `keyed create`, `update`, `delete`, `list`. */
+  /** The operation: `read`, `create`, `keyed create`, `update`, `delete`, `list`. */
   readonly kind: string
   /** `undefined`: the connection broke. */
   readonly status: number | undefined
-  /** The gateway's own code, where it answered itself. */
+  /** The gateway's error code, if the gateway answered itself. */
   readonly code: string | undefined
-  /** What is wrong with it, in a sentence; `undefined` where all is as it should be. */
+  /** What is wrong with the response, in a sentence; `undefined` if it is correct. */
   readonly wrong: string | undefined
   readonly milliseconds: number
 }
 
-/** Callers that read and write one row each, so that each answer can be told from all others and each write counted. */
+/** Callers that each read and write their own row, so that mixed-up responses are detected and writes counted. */
 export interface Traffic {
-  /** `perSecond` requests a second for `milliseconds`; ends when all have come to an end. */
+  /** Sends `perSecond` requests a second for `milliseconds`, and resolves when all have ended. */
   readonly run: (perSecond: number, milliseconds: number) => Promise<Outcome[]>
-  /** Writes that were carried out more than once, or not at all though they were answered with success. */
+  /** Writes that were executed more than once, or not at all although they were reported as successful. */
   readonly faults: () => string[]
   readonly close: () => Promise<void>
 }
 
 /**
- * Traffic to the gateway at `url`, counted at `emulator`.
+ * Traffic to the gateway at `url`, verified at `emulator`.
  *
  * @param keyed whether every second create has an `Idempotency-Key`
  */
@@ -143,7 +143,7 @@ function requestOf(
   }
 }
 
-/** Whether the answer is this request's, and whole. */
+/** Checks that the response belongs to the request, and is complete. */
 function wrongWith(kind: string, number: number, text: string): string | undefined {
   if (kind !== 'read' && kind !== 'list') return undefined
   try {
@@ -156,7 +156,7 @@ function wrongWith(kind: string, number: number, text: string): string | undefin
   }
 }
 
-/** A refusal says what and, where it is for now, until when. */
+/** An error of the gateway has a code and, if it is temporary, Retry-After. */
 function wrongRefusal(
   status: number,
   headers: Record<string, string | string[] | undefined>,
@@ -169,7 +169,7 @@ function wrongRefusal(
   return undefined
 }
 
-/** A create with a key never leaves it to its caller to find out what happened. */
+/** A keyed create never fails with an unknown outcome. */
 function unsureCreate(kind: string, text: string): string | undefined {
   return kind === 'keyed create' && text.includes('Check before you send it again') ? 'the caller must look' : undefined
 }

@@ -12,12 +12,12 @@ import type {
   WrittenPart,
 } from '../../src/dynamics/send.ts'
 
-/** What is read and changed: each holds the number of its last change. */
+/** What is read and changed. Each subject has the number of its last change. */
 export type Subject = 'accounts' | 'contacts' | 'tasks' | 'schema'
 
 export const SUBJECTS: readonly Subject[] = ['accounts', 'contacts', 'tasks', 'schema']
 
-/** A change, when it happened and by whom. */
+/** A change, and when and by whom it was made. */
 interface Change {
   readonly at: number
   readonly value: number
@@ -27,12 +27,12 @@ interface Change {
 /** Longest time from sending to the head of a response, in ms. */
 export const MAX_LATENCY_MS = 500
 
-/** Longest time that Dynamics still carries out a write which nobody waits for. */
+/** Longest time after which Dynamics still executes a write that was cancelled, in ms. */
 const MAX_EXECUTION_MS = 120_000
 
 /**
- * A Dynamics that only counts: it answers each read with what was asked, by whom, and how often the subject was changed.
- * Time is virtual, so that hours pass in a second.
+ * A model of Dynamics. A response to a read names the query, the user, and the number of changes of the subject. Time
+ * is simulated, so that hours pass in a second.
  */
 export class ModelDynamics {
   now = 0
@@ -53,7 +53,7 @@ export class ModelDynamics {
     this.#events.splice(index, 0, event)
   }
 
-  /** Runs what is due next; `false`: nothing is. */
+  /** Runs the next due event; `false`: there is none. */
   next(): boolean {
     const event = this.#events.shift()
     if (event === undefined) return false
@@ -72,7 +72,7 @@ export class ModelDynamics {
     return this.changes[subject].length
   }
 
-  /** The value that `subject` had at a time, or of the changes through the gateway the last one then. */
+  /** The value of `subject` at a time. With `onlyThroughGateway`, that of the last change through the gateway. */
   valueAt(subject: Subject, time: number, onlyThroughGateway = false): number {
     const changes = this.changes[subject]
     for (let index = changes.length - 1; index >= 0; index--) {
@@ -106,15 +106,15 @@ export class ModelDynamics {
       }
       const parts: readonly WrittenPart[] = request.writtenParts ?? [{ method, resourcePath: path.slice(ROOT.length) }]
       const isBatch = path.endsWith('/$batch')
-      const fate = this.#random()
+      const chance = this.#random()
       const commit = (): void => parts.forEach((part) => this.#write(part))
-      if (fate < 0.02) {
-        // Nobody sees the end, and it is carried out much later, or never.
-        if (fate < 0.016) this.at(this.now + this.#random() * MAX_EXECUTION_MS, commit)
+      if (chance < 0.02) {
+        // Nobody sees the outcome, and it is executed much later or never.
+        if (chance < 0.016) this.at(this.now + this.#random() * MAX_EXECUTION_MS, commit)
         this.at(done, () =>
-          fate < 0.01 ? reject(new Failure(new Error('reset'), true, false)) : resolve(refusal(504)),
+          chance < 0.01 ? reject(new Failure(new Error('reset'), true, false)) : resolve(refusal(504)),
         )
-      } else if (fate < 0.07) {
+      } else if (chance < 0.07) {
         this.at(done, () => resolve(refusal(400)))
       } else if (isBatch) {
         const bodyEnds = done + this.#random() * MAX_LATENCY_MS
@@ -152,7 +152,7 @@ export class ModelDynamics {
   }
 
   #read(request: OutboundRequest, left: () => Error | undefined): UpstreamResponse {
-    const ends = this.now + MAX_LATENCY_MS * (1 + this.#random())
+    const endsAt = this.now + MAX_LATENCY_MS * (1 + this.#random())
     const { path } = request
     if (path.includes('RetrieveMetadataChanges')) {
       const since = /%27(\d+)!now%27/.exec(path)?.[1]
@@ -168,7 +168,7 @@ export class ModelDynamics {
               EntityMetadata: hasChanged ? [{}] : [],
             }),
           ),
-          ends,
+          endsAt,
           left,
         ),
       )
@@ -177,16 +177,16 @@ export class ModelDynamics {
     const body = JSON.stringify({ asked: askedOf(request), value: this.value(subject) })
     const etag = `W/"${this.value(subject)}"`
     const condition = request.headers[request.headers.indexOf('if-none-match') + 1]
-    if (condition === etag) return answerOf(304, ['ETag', etag], this.#body(Buffer.alloc(0), ends, left))
+    if (condition === etag) return answerOf(304, ['ETag', etag], this.#body(Buffer.alloc(0), endsAt, left))
     const fails = this.#random() < 0.05
-    return answerOf(200, [...JSON_HEAD, 'ETag', etag], this.#body(Buffer.from(body), ends, left, fails))
+    return answerOf(200, [...JSON_HEAD, 'ETag', etag], this.#body(Buffer.from(body), endsAt, left, fails))
   }
 
-  #body(bytes: Buffer, ends: number, left: () => Error | undefined, fails = false): ResponseBody {
-    let over = false
+  #body(bytes: Buffer, endsAt: number, left: () => Error | undefined, fails = false): ResponseBody {
+    let hasEnded = false
     const closed: (() => void)[] = []
     const end = (sink: Sink | undefined): void => {
-      over = true
+      hasEnded = true
       const reason = left() ?? (fails ? new Error('reset') : undefined)
       if (sink !== undefined) {
         if (bytes.length > 0) sink.write(reason === undefined ? bytes : bytes.subarray(0, -1))
@@ -195,7 +195,7 @@ export class ModelDynamics {
       }
       closed.forEach((callback) => callback())
     }
-    const flow = (sink: Sink | undefined): void => this.at(Math.max(this.now, ends), () => end(sink))
+    const flow = (sink: Sink | undefined): void => this.at(Math.max(this.now, endsAt), () => end(sink))
     return {
       complete: false,
       bufferedBytes: 0,
@@ -212,7 +212,7 @@ export class ModelDynamics {
           })
         }),
       dump: () => flow(undefined),
-      onClose: (callback) => (over ? callback() : void closed.push(callback)),
+      onClose: (callback) => (hasEnded ? callback() : void closed.push(callback)),
     }
   }
 }
@@ -229,15 +229,15 @@ function isSubject(name: string): name is Subject {
   return (SUBJECTS as readonly string[]).includes(name)
 }
 
-/** What a response depends on, as far as the model goes: user, URL and headers; which coding is accepted is not part. */
+/** What a response of the model depends on: user, URL and headers, except Accept-Encoding. */
 export function askedOf({ path, headers }: Pick<OutboundRequest, 'path' | 'headers'>): string {
-  const told = headers.flatMap((name, index) =>
+  const relevant = headers.flatMap((name, index) =>
     index % 2 === 0 && !/^(?:accept-encoding|if-none-match|x-ms-client-request-id)$/.test(name)
       ? [`${name}=${headers[index + 1]!}`]
       : [],
   )
   return createHash('sha1')
-    .update([path, ...told].join('\n'))
+    .update([path, ...relevant].join('\n'))
     .digest('base64')
 }
 
@@ -257,7 +257,7 @@ function refusal(status: number): UpstreamResponse {
   })
 }
 
-/** A request of the model's world. */
+/** A request to the model. */
 export function modelRequest(
   method: string,
   resource: string,
@@ -281,7 +281,7 @@ export function modelRequest(
   }
 }
 
-/** All of a body, as a caller reads it. */
+/** Reads a complete body as a caller does. */
 export function bodyOf(answer: UpstreamResponse): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []

@@ -30,7 +30,7 @@ function spanOf(span: Message): ReceivedSpan {
   }
 }
 
-/** Key and value; a value is a text, a boolean, a whole number or a double. */
+/** Key and value; a value is a string, a boolean, an integer or a double. */
 function attributesOf(of: Message, field: number): Record<string, unknown> {
   return Object.fromEntries(
     messages(of, field).map((pair) => {

@@ -34,17 +34,17 @@ export interface Received {
   readonly body: Buffer
 }
 
-/** A collector of OpenTelemetry's: takes OTLP over HTTP, in protobuf and in JSON. */
+/** An OpenTelemetry collector for OTLP over HTTP, in protobuf and in JSON. */
 export interface OtlpReceiver {
   readonly endpoint: string
   readonly exports: Received[]
   readonly resources: Readonly<Record<string, unknown>>[]
   readonly spans: ReceivedSpan[]
-  /** The spans of one request, once that of the request itself is there. */
+  /** The spans of one request, once the span of the request itself has arrived. */
   readonly spansOf: (requestId: string) => Promise<ReceivedSpan[]>
 }
 
-/** Starts one, which ends with the test. `answer` replaces its 200; with `tls` it is reached over HTTPS. */
+/** Starts a receiver that is closed with the test. `answer` replaces its 200; with `tls` it uses HTTPS. */
 export async function otlpReceiver(
   t: Test,
   answer: (response: ServerResponse) => void = (response) => void response.end(),
@@ -91,7 +91,7 @@ export async function otlpReceiver(
   }
 }
 
-/** Spans with the resource that they are of. */
+/** Spans with their resource. */
 export interface ResourceSpans {
   readonly resource: Readonly<Record<string, unknown>>
   readonly spans: readonly ReceivedSpan[]

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { KNOWS_QUERY } from '../../src/server/caller-methods.ts'
 
-/** The two ways to send a query in a body; on Node 20 the one that its parser knows. */
+/** The two ways to send a query in a body; on Node 20 only the one that its parser supports. */
 export const METHODS_OF_QUERIES: readonly ('QUERY' | 'POST')[] = KNOWS_QUERY ? ['QUERY', 'POST'] : ['POST']
 
-/** A response, its body read. */
+/** A response with its body. */
 export interface QueryAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders

@@ -10,28 +10,28 @@ import { dispatcherTo } from '../../emulator/http/dispatcher.ts'
 import { run } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
-import { patient } from './patience.ts'
+import { withLongTimeouts } from './long-timeouts.ts'
 
-/** A gateway before an emulated Entra, and before a Dynamics that writes down every byte it gets. */
+/** A gateway in front of an emulated Entra and of a Dynamics that records every byte it receives. */
 export interface RawFixture {
   readonly port: number
   readonly address: string
-  /** The requests that arrived whole, byte for byte (latin1). */
+  /** The complete requests that arrived, byte for byte (latin1). */
   readonly requests: string[]
-  /** All that ever arrived. */
+  /** All bytes that arrived. */
   readonly bytes: () => string
 }
 
-/** A response in its own bytes, head included (latin1); the connection ends with it. */
+/** A response as bytes, including the head (latin1). The connection ends after it. */
 export interface RawResponse {
   readonly raw: string
 }
 
 /**
- * Starts them. `change` may alter the settings; `answer` gives the body for a request. One that is `endless` is sent as
- * long as it is taken, so it is never all there, however much of it the system holds.
+ * Starts them. `change` may alter the settings; `answer` returns the body for a request. An `endless` body is sent for
+ * as long as it is read, so it never ends, whatever the size of socket buffers.
  */
-export async function gatewayBeforeRawDynamics(
+export async function gatewayForRawDynamics(
   t: Test,
   change: (settings: Settings) => Settings = (settings) => settings,
   answer: (request: string) => Buffer | 'endless' | RawResponse = () => NO_ROWS,
@@ -60,7 +60,7 @@ export async function gatewayBeforeRawDynamics(
           'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nOData-Version: 4.0\r\n' +
             `Content-Length: ${body === 'endless' ? 2 ** 40 : body.length}\r\n\r\n`,
         )
-        if (body === 'endless') pour(socket)
+        if (body === 'endless') writeEndlessly(socket)
         else socket.write(body)
       }
     })
@@ -69,7 +69,7 @@ export async function gatewayBeforeRawDynamics(
   const origin = `http://127.0.0.1:${(dynamics.address() as AddressInfo).port}`
   const direct = dispatcherTo(origin, new Set([new URL(emulator.environment).host]), undefined)
 
-  class Fork extends Dispatcher {
+  class Router extends Dispatcher {
     override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
       if (String(options.origin) !== emulator.environment) return emulator.dispatcher.dispatch(options, handler)
       return direct.dispatch(options, handler)
@@ -83,15 +83,15 @@ export async function gatewayBeforeRawDynamics(
       AZURE_CLIENT_ID: emulator.clientId,
       AZURE_CLIENT_SECRET: emulator.clientSecret,
       PORT: '0',
-      // It answers only what a test asks for.
+      // Otherwise the gateway would request schema changes.
       SCHEMA_CACHE: '0s',
       SHUTDOWN_TIMEOUT: '1s',
     },
     undefined,
   )
-  const fork = new Fork()
+  const fork = new Router()
   const nothing = async (): Promise<void> => undefined
-  const running = await run(patient(change(settings)), pino({ level: 'silent' }), {
+  const running = await run(withLongTimeouts(change(settings)), pino({ level: 'silent' }), {
     reads: fork,
     writes: fork,
     destroy: nothing,
@@ -110,19 +110,19 @@ export async function gatewayBeforeRawDynamics(
 
 const NO_ROWS = Buffer.from('{"value":[]}')
 
-/** Writes as much as is taken. */
-function pour(socket: Socket): void {
+/** Writes without end, with back-pressure. */
+function writeEndlessly(socket: Socket): void {
   socket.on('drain', more)
   more()
 
   function more(): void {
-    while (socket.write(PIECE));
+    while (socket.write(CHUNK));
   }
 }
 
-const PIECE = Buffer.alloc(64 * 1024, ' ')
+const CHUNK = Buffer.alloc(64 * 1024, ' ')
 
-/** How long the request is that `received` begins with, once it is whole. */
+/** The length of the first request in `received`; `undefined` until it is complete. */
 function requestLength(received: string): number | undefined {
   const end = received.indexOf('\r\n\r\n')
   if (end === -1) return undefined

@@ -2,16 +2,16 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, NetConnectOpts } from 'node:net'
 
-/** What came back for bytes written to a socket. */
+/** The response to bytes written to a socket. */
 export interface RawAnswer {
-  /** 0 when the connection was closed without an answer. */
+  /** 0 if the connection was closed without a response. */
   readonly status: number
   readonly code: string | undefined
   readonly head: string
   readonly body: string
 }
 
-/** Writes `bytes` (latin1) to `to` as they are, and reads until the other side closes. */
+/** Writes `bytes` (latin1) unchanged to `to`, and reads until the other side closes. */
 export function rawRequest(to: Server | NetConnectOpts, bytes: string): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const received: Buffer[] = []
@@ -39,12 +39,12 @@ export function rawRequest(to: Server | NetConnectOpts, bytes: string): Promise<
   })
 }
 
-/** A request's head from its lines, closing the connection afterwards; Host unless `lines` name one. */
+/** A request head with `lines`, `Connection: close`, and a Host unless `lines` have one. */
 export function get(target: string, ...lines: string[]): string {
   return requestOf(`GET ${target}`, ...lines)
 }
 
-/** As {@link get}, with the method in front of the target, and a body after an empty line. */
+/** Like {@link get}, with the method before the target, and a body after an empty line. */
 export function requestOf(methodAndTarget: string, ...lines: string[]): string {
   const host = lines.some((line) => /^host:/i.test(line)) ? [] : ['Host: localhost']
   return [`${methodAndTarget} HTTP/1.1`, ...host, 'Connection: close', ...lines, '', ''].join('\r\n')

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** Sends `head` and `body` as they stand to `url` on one connection, and gives back all that came until it closed. */
+/** Sends `head` and `body` unchanged to `url` on one connection, and returns all bytes received until it closed. */
 export function rawSocket(
   url: string,
   text: string | Buffer,

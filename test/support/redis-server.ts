@@ -9,26 +9,26 @@ import { join } from 'node:path'
 import { freePort } from './rolling-update.ts'
 import { until } from './until.ts'
 
-/** A real Redis of a test's own. */
+/** A real Redis server for one test. */
 export interface RedisServer {
   readonly port: number
   readonly url: string
-  /** Runs one command; gives the reply as Redis wrote it. */
+  /** Runs one command, and returns the raw reply. */
   readonly command: (line: string) => Promise<string>
-  /** Stops answering, and goes on. */
+  /** Suspends and resumes the process. */
   readonly hang: () => void
   readonly resume: () => void
   readonly kill: () => Promise<void>
-  /** Starts it again at the same port, with other options. */
+  /** Starts it again on the same port, with other options. */
   readonly start: (options?: readonly string[]) => Promise<void>
 }
 
-/** What a test needs of tap's `t` to clean up after itself. */
+/** The part of tap's `t` that cleans up after a test. */
 interface Test {
   teardown: (clean: () => unknown) => void
 }
 
-/** Starts `redis-server` of this machine, and ends it with the test. */
+/** Starts the installed `redis-server`, and stops it with the test. */
 export async function redisServer(t: Test, options: readonly string[] = []): Promise<RedisServer> {
   if (spawnSync('redis-server', ['--version']).error !== undefined) {
     throw new Error('this test needs redis-server: install the Debian package redis-server')

@@ -1,7 +1,7 @@
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 
-/** Settings of a gateway whose replicas meet at `url`, or of one that runs alone. */
+/** Settings of a gateway whose replicas share state at `url`, or of a single gateway. */
 export function replicaSettings(url: string | undefined, variables: Readonly<Record<string, string>> = {}): Settings {
   return loadSettings(
     {

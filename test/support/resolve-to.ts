@@ -1,8 +1,8 @@
 import { readProxies } from '../../src/config/proxies.ts'
 import { outbound, connectionFixture } from './connection-fixture.ts'
 
-// Sends one request to each origin it is given and prints the status or the error's code, a line each: a process of its
-// own, because Node reads NODE_EXTRA_CA_CERTS when it starts.
+// Sends one request to each given origin and prints the status or the error code, one line each: in its
+// own process, because Node reads NODE_EXTRA_CA_CERTS at startup.
 
 const proxies = readProxies(process.env, [])
 const clean: (() => unknown)[] = []

@@ -7,11 +7,13 @@ import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
-/** A gateway in a process of its own, which can be replaced by another one at the same port. */
+/** A gateway in its own process, which can be replaced by another one on the same port. */
 export interface Replica {
   readonly port: number
-  /** Ends it as an orchestrator does, with SIGTERM, and starts the next one at its port. Resolves when that is ready. */
-  readonly roll: () => Promise<void>
+  /**
+   * Stops it as an orchestrator does, with SIGTERM, and starts the next one on its port. Resolves when that is ready.
+   */
+  readonly replace: () => Promise<void>
   readonly kill: () => void
 }
 
@@ -21,7 +23,7 @@ export async function startReplica(delay: string): Promise<Replica> {
   let child: ChildProcess = await start()
   return {
     port,
-    async roll() {
+    async replace() {
       child.kill('SIGTERM')
       await once(child, 'exit')
       child = await start()
@@ -42,16 +44,20 @@ export async function startReplica(delay: string): Promise<Replica> {
   }
 }
 
-/** A load balancer that spreads connections in turn, repeats nothing, and notices a replica's state late. */
-export interface LateBalancer {
+/** A round-robin load balancer without retries that notices the state of a replica late. */
+export interface SlowLoadBalancer {
   readonly port: number
-  /** Resolves when it sends connections to every replica. */
+  /** Resolves when all replicas receive connections. */
   readonly allUp: () => Promise<void>
   readonly close: () => void
 }
 
-/** @param late milliseconds from the moment that readiness fails until no more connections are sent there */
-export async function lateBalancer(ports: readonly number[], late: number): Promise<LateBalancer> {
+/**
+ *
+ *
+ * @param late milliseconds between a failing readiness probe and the last connection sent there
+ */
+export async function slowLoadBalancer(ports: readonly number[], late: number): Promise<SlowLoadBalancer> {
   const replicas = ports.map((port) => ({ port, up: true, failing: undefined as number | undefined }))
   let next = 0
   let ended = false
@@ -92,7 +98,7 @@ export async function lateBalancer(ports: readonly number[], late: number): Prom
   }
 }
 
-/** Sends `perSecond` requests until `stop`, which resolves with every outcome and how often it came. */
+/** Sends `perSecond` requests until `stop`, which resolves with the number of each outcome. */
 export function load(port: number, perSecond: number): { readonly stop: () => Promise<Record<string, number>> } {
   const agent = new Agent({ keepAlive: false })
   const outcomes: Record<string, number> = {}
@@ -113,7 +119,7 @@ export function load(port: number, perSecond: number): { readonly stop: () => Pr
   }
 }
 
-/** The status of a response that arrived completely, or the code of what went wrong. */
+/** The status of a response that arrived completely, or an error code. */
 export function statusOf(port: number, path: string, agent?: Agent): Promise<number | string> {
   return new Promise((resolve) => {
     get({ host: '127.0.0.1', port, path, agent: agent ?? false }, (response) => {

@@ -2,34 +2,34 @@ import { fetch, type RequestInit, type Response } from 'undici'
 
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../emulator/emulator.ts'
 
-/** What a test needs to end what it began. */
-interface Ending {
+/** The part of tap's `t` that cleans up after a test. */
+interface Test {
   teardown(end: () => unknown): unknown
 }
 
-/** Path and query below the API root, or a whole URL, with or without options; the answer has its body read. */
-export type Call = (target: string, init?: RequestInit) => Promise<Answered>
+/** Sends a request to a path and query below the API root, or to an absolute URL, and reads its body. */
+export type Call = (target: string, init?: RequestInit) => Promise<CallResult>
 
-/** An answer, its body as text and, when it is JSON, as what it says. */
-export interface Answered {
+/** A response with its body as text and, if it is JSON, parsed. */
+export interface CallResult {
   readonly status: number
   readonly headers: Response['headers']
   readonly text: string
-  // The tests look into it as a client would.
+  // Typed loosely, as a client in JavaScript sees it.
   readonly json: Json
 }
 
-/** JSON as tests walk through it. */
+/** JSON with properties that tests read without checks. */
 export interface Json {
   readonly [name: string]: Json
   readonly [index: number]: Json
 }
 
-/** The API root of the environment which the emulator takes itself for. */
+/** The API root of the emulated environment. */
 export const root = 'https://contoso.crm4.dynamics.com/api/data/v9.2/'
 
-/** An emulator that ends with the test, and a client of it that holds a token. */
-export async function started(t: Ending, options?: EmulatorOptions): Promise<{ emulator: Emulator; call: Call }> {
+/** An emulator that is closed with the test, and a client with a token. */
+export async function emulatorFor(t: Test, options?: EmulatorOptions): Promise<{ emulator: Emulator; call: Call }> {
   const emulator = await startEmulator(options)
   t.teardown(() => emulator.close())
   return { emulator, call: caller(emulator, { authorization: `Bearer ${emulator.token()}` }) }

@@ -1,7 +1,7 @@
 import { listenAddress } from '../addresses.ts'
 import { optionalNumber, parsed, wholeNumber } from '../values.ts'
 
-/** Where the gateway listens. */
+/** The address of the gateway. */
 export const listening = {
   host: parsed(
     {

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
-import { outbound, service, sockets, text, connectionFixture } from '../../support/connection-fixture.ts'
+import { outbound, service, socketService, text, connectionFixture } from '../../support/connection-fixture.ts'
 import { until } from '../../support/until.ts'
 
 t.setTimeout(600_000)
@@ -28,7 +28,7 @@ t.test('no more requests are in flight than the limit allows, and all are answer
 })
 
 t.test('a slot is released when the body ends or fails', async (t) => {
-  const origin = await sockets(t, (socket) =>
+  const origin = await socketService(t, (socket) =>
     socket.on('data', (head) => {
       const length = head.toString().includes('short') ? 5 : 1_000_000
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhello`)
