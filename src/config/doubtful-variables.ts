@@ -9,10 +9,14 @@ export function doubtsOf(dotEnv: DotEnvFile, own: NodeJS.Dict<string>): Readonly
   return new Map([...cutShort(dotEnv, own)].filter(([name]) => secrets.has(name) || !SETTING_VARIABLES.has(name)))
 }
 
-/** Warnings about variables of the process that are not settings but look like one. */
-export function nearMisses(env: NodeJS.Dict<string>): string[] {
+/**
+ * Warnings about variables of the process that are not settings but look like one.
+ *
+ * @param secretVariables the variables that the settings file takes secrets from
+ */
+export function nearMisses(env: NodeJS.Dict<string>, secretVariables: ReadonlySet<string>): string[] {
   return Object.keys(env).flatMap((name) => {
-    const near = SETTING_VARIABLES.has(name) ? undefined : suggestVariable(name)
+    const near = SETTING_VARIABLES.has(name) || secretVariables.has(name) ? undefined : suggestVariable(name)
     return near === undefined || env[near] !== undefined ? [] : [`${name} is not a setting. Did you mean ${near}?`]
   })
 }

@@ -43,14 +43,14 @@ const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
  * those of `fromFile`. Without a file they describe one target. Adds contradictions to `errors`.
  *
  * @param sought a sentence that says where a missing variable was looked for, or an empty string
- * @param told variables with a warning already
+ * @param named variables that are not reported: a settings file names them, or they have an error of their own already
  */
 export function settingsFromEnvironment(
   source: Source,
   fromFile: unknown,
   errors: string[],
   sought = '',
-  told: ReadonlySet<string> = new Set(),
+  named: ReadonlySet<string> = new Set(),
 ): RawSettings {
   const names = new Map<string, string>()
   const raw = collect(schema, '') as Record<string, unknown>
@@ -126,12 +126,12 @@ export function settingsFromEnvironment(
   /** Errors for variables with our prefixes that misspell a known one. */
   function misspelt(): void {
     for (const variable of Object.keys(source.env)) {
-      if (told.has(variable)) continue
+      if (named.has(variable)) continue
       const other = NAMES_ELSEWHERE[variable]
       if (other !== undefined && !isSet(source, other) && fromFile === undefined) {
         errors.push(`${variable} is not a setting here: call it ${other}.`)
       } else if (OWN_PREFIXES.test(variable)) {
-        // With a file, its secrets may come from AZURE_CLIENT_SECRET_2 and the like.
+        // With a file, AZURE_CLIENT_SECRET_2 and the like may be those of a target that it no longer has.
         if (fromFile !== undefined && variable.startsWith('AZURE_')) continue
         const near = misspeltVariable(variable, SETTING_VARIABLES)
         if (near !== undefined && !isSet(source, near)) {

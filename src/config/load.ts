@@ -52,10 +52,11 @@ const asItIs: Adapt = (target) => target
  */
 export function load(file: string | undefined): Loaded {
   const { env, dotEnv, own } = processVariables()
-  const settings = loadSettings(env, file, { dotEnv, own })
+  const { settings, secretVariables } = readSettings(env, file, { dotEnv, own })
   const settingsFile = settingsPath(env, file)
   const source = settingsFile ?? (dotEnv.exists ? `the environment and ${dotEnv.path}` : 'the environment')
-  return { settings, settingsFile, env, source, warnings: [...nearMisses(own), ...doubtsOf(dotEnv, own).values()] }
+  const warnings = [...nearMisses(own, secretVariables), ...doubtsOf(dotEnv, own).values()]
+  return { settings, settingsFile, env, source, warnings }
 }
 
 /**
@@ -65,20 +66,27 @@ export function load(file: string | undefined): Loaded {
  * @param file path of a JSON or YAML file; default: `GATEWAY_CONFIG`
  * @throws {SettingsError} with all errors at once
  */
-export function loadSettings(
+export function loadSettings(env: NodeJS.Dict<string>, file: string | undefined, options?: LoadOptions): Settings {
+  return readSettings(env, file, options).settings
+}
+
+/** The settings, and the variables that the settings file takes secrets from. */
+function readSettings(
   env: NodeJS.Dict<string>,
   file: string | undefined,
   { dotEnv, own = env, adapt = asItIs }: LoadOptions = {},
-): Settings {
+): { readonly settings: Settings; readonly secretVariables: ReadonlySet<string> } {
   const errors = [...(dotEnv?.errors ?? [])]
   const from = { ...sourceOf(env), ...(dotEnv === undefined ? {} : { doubts: doubtsOf(dotEnv, own) }) }
   const errorsBefore = errors.length
   const read = fileOf(from, file, errors)
-  const known = errors.length > errorsBefore ? undefined : new Set([...SETTING_VARIABLES, ...variablesOf(read)])
+  const secretVariables = new Set(variablesOf(read))
+  const known = errors.length > errorsBefore ? undefined : new Set([...SETTING_VARIABLES, ...secretVariables])
   if (dotEnv !== undefined) errors.push(...unknownNames(dotEnv, known, own))
   const sought = searchedIn(dotEnv)
-  const told = new Set([...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined))
-  const { raw, nameOf, isVariable } = settingsFromEnvironment(from, read, errors, sought, told)
+  const ofDotEnv = [...(dotEnv?.lines.keys() ?? [])].filter((name) => own[name] === undefined)
+  const named = new Set([...secretVariables, ...ofDotEnv])
+  const { raw, nameOf, isVariable } = settingsFromEnvironment(from, read, errors, sought, named)
   const values = readNode(
     schema,
     withTargets(raw, (target) => withDependentDefaults(adapt(target))),
@@ -95,7 +103,7 @@ export function loadSettings(
   extraAuthoritiesCheck(own, errors)
   if (errors.length === 0) crossChecks(settings, errors)
   if (errors.length > 0) throw new SettingsError([...new Set(errors)])
-  return settings
+  return { settings, secretVariables }
 }
 
 /**

@@ -68,6 +68,19 @@ t.test('a variable that a settings file takes a secret from may be in .env', asy
   t.match(errorsOf('gateway.yaml'), [/line 2: OTHER is not a setting/])
 })
 
+for (const name of ['CREDENTIAL_1', 'AZURE_CLIENT_SECRET_2', 'LOGLEVEL']) {
+  t.test(`a variable that a settings file takes a secret from may resemble a setting: ${name}`, async (t) => {
+    const folder = enter(t, '')
+    writeFileSync(
+      join(folder, 'gateway.yaml'),
+      'targets: [{ url: contoso.crm4.dynamics.com, credential: { kind: client-secret, ' +
+        `tenantId: contoso.com, clientId: 3f0c1b9e-58d2-4a76-9c1d-6e2f7b8a4d35, secret: { env: ${name} } } }]`,
+    )
+    set(t, { [name]: 'Kx8~n0t.4-real_s3cret', AUDITLOG: 'x' })
+    t.same(loaded('gateway.yaml').warnings, ['AUDITLOG is not a setting. Did you mean AUDIT_LOG?'])
+  })
+}
+
 t.test('if the settings file cannot be read, names in .env are not checked', async (t) => {
   const folder = enter(t, 'SALES_SECRET=Kx8~n0t.4-real_s3cret\nTZ=UTC\n')
   writeFileSync(join(folder, 'broken.yaml'), '{broken')
@@ -176,8 +189,8 @@ function set(t: Test, variables: Record<string, string>): void {
   })
 }
 
-function loaded(): Loaded {
-  return load(undefined)
+function loaded(file?: string): Loaded {
+  return load(file)
 }
 
 function errorsOf(file?: string): readonly string[] {
