@@ -72,7 +72,7 @@ export function createTargetRuntime(
   }
   const connection = connect(target, {
     agent,
-    credential: runsAsCaller(target.credential) ? NO_TOKENS : credential,
+    credential: runsAsCaller(target.credential) ? withoutOwnToken(credential) : credential,
     onEvent,
     log,
     bodyLimit,
@@ -113,9 +113,8 @@ export function createTargetRuntime(
 }
 
 /** For a target that is never reached as the application. */
-const NO_TOKENS: AccessTokens = {
-  authorization: () => Promise.reject(new UserTokenRequired()),
-  discard: () => undefined,
+function withoutOwnToken({ discard }: AccessTokens): AccessTokens {
+  return { authorization: () => Promise.reject(new UserTokenRequired()), discard }
 }
 
 /** The path below which callers find `target`. */

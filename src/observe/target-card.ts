@@ -95,9 +95,9 @@ const LIMIT_NAMES: Readonly<Record<Limit, string>> = {
   other: 'not named',
 }
 
-function preloadIn({ status, reason }: PreloadState): string {
-  if (status === 'off') return badge('warn', `off, users are looked up one by one: ${escape(reason ?? '')}`)
-  return status === 'ready' ? 'all users are in memory' : 'reading all users'
+function preloadIn(state: PreloadState): string {
+  if (state.status === 'off') return badge('warn', `off, users are looked up one by one: ${escape(state.reason)}`)
+  return state.status === 'ready' ? 'all users are in memory' : 'reading all users'
 }
 
 function limitsIn(limits: ReadonlyMap<Limit, number>): string {

@@ -57,8 +57,8 @@ interface Carried {
   read: number
   /** Bytes of all writes that are complete. */
   taken: number
-  /** Bytes of the current write that the system has not accepted yet. */
-  queued: number
+  /** Bytes of the current write that the system has not accepted yet; `undefined`: the connection is being closed. */
+  queued: number | undefined
   /** Consecutive checks without progress. */
   quiet: number
 }
@@ -81,9 +81,9 @@ function moved(socket: Socket, carried: Carried): boolean {
 }
 
 /** Only Node's handle knows how much of a write the system has accepted; its own timeouts use it too. */
-function queueOf(socket: Socket): number {
+function queueOf(socket: Socket): number | undefined {
   const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null }
-  return handle?.writeQueueSize ?? 0
+  return handle?.writeQueueSize
 }
 
 /** Ends a stalled connection if it is the caller's turn. */

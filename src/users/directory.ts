@@ -171,9 +171,10 @@ export function userDirectory(
     const body = await response.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
       throw isGatewayError(error) ? error : new UserLookupFailed({ cause: error as Error })
     })
-    // A limit is not a failure of the lookup: it applies to the caller's request as well.
+    // A limit is not a failure of the lookup: it applies to the caller's request as well. Its response always has the
+    // header, because what respects limits sets it.
     if (response.status === 429) {
-      throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now()) ?? 1000)
+      throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now())!)
     }
     const json = parsed(body)
     if (response.status === 200 && json !== undefined) return json ?? {}

@@ -28,12 +28,10 @@ export interface PreloadedUsers {
   readonly close: () => void
 }
 
-export interface PreloadState {
-  /** `off`: users are looked up one by one, because of `reason`. */
-  readonly status: 'loading' | 'ready' | 'off'
-  readonly users: number
-  readonly reason?: string
-}
+/** `off`: users are looked up one by one, because of `reason`. */
+export type PreloadState =
+  | { readonly status: 'loading' | 'ready'; readonly users: number }
+  | { readonly status: 'off'; readonly users: number; readonly reason: string }
 
 /** Times in milliseconds; tests take smaller ones. */
 export interface PreloadLimits {

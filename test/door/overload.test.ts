@@ -4,8 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import t from 'tap'
 
-import { nextPressure, watchOverload } from '../../src/door/overload.ts'
+import overloadCheck, { nextPressure, watchOverload } from '../../src/door/overload.ts'
 import type { Sample } from '../../src/door/overload.ts'
+import { respondWithError } from '../../src/server/error-handler.ts'
+import { callersFixture } from '../support/callers-fixture.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
 
 /**
  * Whether the process counts as overloaded after each of `samples`. A plain number is the delay of a busy event loop.
@@ -105,4 +108,18 @@ t.test('detects an event loop that is late, and one that has caught up', async (
       setTimeout(resolve, 50)
     })
   t.equal(overload.overloaded(), false)
+})
+
+t.test('refuses requests while the gateway is overloaded', async (t) => {
+  let overloaded = true
+  const { server, passed } = await callersFixture(t, {}, (app) => {
+    app.setErrorHandler(respondWithError)
+    app.register(overloadCheck, { overload: { overloaded: () => overloaded } })
+  })
+
+  const refused = await rawRequest(server, get('/accounts'))
+  t.match(refused, { status: 503, code: 'GATEWAY_OVERLOADED', head: /^retry-after: 1$/im })
+  t.same(passed, [])
+  overloaded = false
+  t.equal((await rawRequest(server, get('/accounts'))).status, 200)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { gatewayFor } from '../support/gateway-for.ts'
+import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 
 const lookups = (received: readonly { url: string }[]): number =>
   received.filter(({ url }) => url.includes('internalemailaddress')).length
@@ -233,4 +233,17 @@ t.test('a truncated lookup response is a failed lookup, and the next lookup find
   t.equal(response.status, 502)
   t.match(await response.json(), { error: { code: 'GATEWAY_USER_LOOKUP_FAILED' } })
   t.equal((await fetch(`${url}/WhoAmI`, { headers })).status, 200)
+})
+
+t.test('a lookup whose response stops ends after LOOKUP_TIMEOUT', async (t) => {
+  const { url, emulator } = await gatewayWithFile(t, (credential) => ({
+    targets: [{ url: 'https://contoso.crm4.dynamics.com', credential, impersonation: { lookupTimeout: '500ms' } }],
+  }))
+  await (await fetch(`${url}/WhoAmI`)).text()
+  emulator.faults.dataverse.push({ kind: 'hang in body', path: 'internalemailaddress' })
+
+  const response = await fetch(`${url}/accounts`, { headers: { 'x-user-email': 'adele.vance@contoso.com' } })
+
+  t.equal(response.status, 504)
+  t.match(await response.json(), { error: { code: 'GATEWAY_USER_LOOKUP_TOO_SLOW' } })
 })

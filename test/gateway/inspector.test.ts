@@ -1,12 +1,18 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { networkInterfaces } from 'node:os'
+import { request as secureRequest } from 'node:https'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
+import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 
 import { keyHash } from '../../src/callers/api-key.ts'
 import { gatewayFor, gatewayWithFile } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
+import { get, rawRequest } from '../support/raw-http.ts'
 
 const USER = { 'x-user-email': 'adele.vance@contoso.com' }
 
@@ -137,11 +143,40 @@ t.test('from another machine, only a caller with inspect: true and the token can
   t.equal(await status({}), 303, 'this machine')
   t.equal(await status(passed), 404)
   t.equal(await status({ ...passed, 'x-api-key': 'key-of-billing' }), 404)
+  t.equal(await status({ ...passed, 'x-api-key': 'key-of-nobody' }), 404)
   t.equal(await status({ ...passed, ...operator }), 303)
   t.equal(await status({ ...passed, ...operator }, link.replace(/token=.*/, '')), 404)
   if (OUTSIDE === undefined) return
   t.equal(await status({}, link.replace('127.0.0.1', OUTSIDE)), 404)
   t.equal(await status(operator, link.replace('127.0.0.1', OUTSIDE)), 303)
+})
+
+t.test('while the token of a caller cannot be checked, nothing shows that there is an inspector', async (t) => {
+  const fixture = await gatewayWithFile(t, (credential) => {
+    const { tenantId, clientId } = credential as { tenantId: string; clientId: string }
+    const token = {
+      issuer: `https://login.microsoftonline.com/${tenantId}/v2.0`,
+      audience: [clientId],
+      scopes: ['access_as_user'],
+    }
+    return {
+      inspector: true,
+      callers: [{ name: 'operator', token, inspect: true }],
+      targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
+    }
+  })
+  const { url, emulator } = fixture
+  const { link } = withLink(fixture)
+  const headers = {
+    'x-forwarded-for': '203.0.113.7',
+    authorization: `Bearer ${emulator.userToken('adele.vance@contoso.com')}`,
+  }
+  emulator.faults.entra.always({ kind: 'unavailable', path: 'openid-configuration' })
+
+  t.equal((await fetch(`${url}/WhoAmI`, { headers })).status, 503)
+  const response = await fetch(link, { headers, redirect: 'manual' })
+  t.equal(response.status, 404)
+  t.equal(await response.text(), await (await fetch(`${url}/-/inspektor`, { headers })).text())
 })
 
 t.test('a request is shown with its caller, user, times and ids, and without its values', async (t) => {
@@ -267,6 +302,65 @@ t.test('values and bodies are captured while capture is on and a page is open', 
   await ended(`${url}/accounts?$top=1`)
   const [last] = await list()
   t.equal(last!['captured'], undefined, 'capture ends when the last page closes')
+})
+
+t.test('the list can be cleared, and what is not in it is not found', async (t) => {
+  const { url, link, list } = await inspected(t)
+  const cookie = await cookieOf(link)
+  t.same(await list(), [])
+  await ended(`${url}/accounts?$top=1`)
+  const [shown] = await list()
+  const one = `${url}/-/inspector/requests/${shown!['number'] as number}`
+  const found = await fetch(one, { headers: { cookie } })
+  t.equal(found.status, 200)
+  t.match(await found.json(), { number: shown!['number'], entitySet: 'accounts' })
+
+  const write = async (path: string): Promise<number> =>
+    statusOf(`${url}/-/inspector/${path}`, { cookie, 'x-inspector': '1' }, 'POST')
+  t.equal(await write('clear'), 204)
+  t.same(await list(), [])
+  const gone = await fetch(one, { headers: { cookie } })
+  t.equal(gone.status, 404)
+  t.match(await gone.json(), { error: { message: /has made room for newer ones/ } })
+  t.equal(await write('clear'), 204, 'an empty list, too')
+  t.equal(await write('capture/maybe'), 404)
+})
+
+t.test('the command line names the scheme and the host of the request for it', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
+  const tls = { certificate: join(folder, 'c.pem'), key: join(folder, 'k.pem') }
+  writeFileSync(tls.certificate, cert)
+  writeFileSync(tls.key, key)
+  const encrypted = withLink(
+    await gatewayWithFile(t, (credential) => ({
+      inspector: true,
+      tls,
+      targets: [{ url: 'https://contoso.crm4.dynamics.com', credential }],
+    })),
+  )
+  const secureText = (address: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      secureRequest(address, { ca: cert, checkServerIdentity: () => undefined }, (response) => {
+        text(response).then(resolve, reject)
+      })
+        .on('error', reject)
+        .end()
+    })
+  await secureText(`${encrypted.url}/accounts?$top=1`)
+  t.match(
+    await secureText(`${encrypted.link}&format=json`),
+    `--url 'https://127.0.0.1:${new URL(encrypted.url).port}/accounts`,
+  )
+
+  const path = join(folder, 'gateway.sock')
+  const { link } = await inspected(t, { HOST: `unix:${path}` })
+  await rawRequest({ path }, get('/accounts?$top=1'))
+  const list = `GET /-/inspector?format=json&token=${new URL(link).searchParams.get('token')} HTTP/1.0\r\n\r\n`
+  t.match((await rawRequest({ path }, list)).body, "--url 'http://localhost/accounts")
 })
 
 t.test('an open inspector page does not delay shutdown', async (t) => {

@@ -25,6 +25,20 @@ t.test('an idempotency key needs Dataverse', async (t) => {
   t.match(await response.json(), { error: { code: 'GATEWAY_BAD_IDEMPOTENCY_KEY', message: /is not Dataverse/ } })
 })
 
+t.test('a key for creates is refused for what is not an entity set', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  for (const path of ['/Image/download.aspx', '/accounts(1)', '/WinOpportunity/x']) {
+    const response = await fetch(url + path, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json', 'idempotency-key': '"8e03978e-40d5-43dd-bc93-6894a57f9324"' },
+    })
+    t.equal(response.status, 400, path)
+    t.match(await response.json(), { error: { code: 'GATEWAY_BAD_IDEMPOTENCY_KEY', message: /for creates only/ } })
+  }
+  t.equal(emulator.executions, 0)
+})
+
 t.test('a request that names its user twice is refused', async (t) => {
   const { url, emulator } = await gatewayWithFile(t, (credential) => ({
     anybody: { callerIds: 'allow' },

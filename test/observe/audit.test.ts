@@ -68,6 +68,10 @@ t.test('writes a line for a caller that disconnected, and for a record that cann
 
   await fetch(`${url}/accounts(name='aa${'%C3%BC'.repeat(200)}')`, { method: 'DELETE' })
   t.match((await linesOf(file, 2))[1], { method: 'DELETE', entitySet: 'accounts' })
+  await fetch(`${url}/accounts()`, { method: 'DELETE' })
+  const [, , nameless] = await linesOf(file, 3)
+  t.match(nameless, { method: 'DELETE', entitySet: 'accounts' })
+  t.notOk('recordId' in nameless!)
 })
 
 t.test('leaves out fields that Dynamics does not report', async (t) => {

@@ -104,6 +104,14 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   )
 })
 
+t.test('says whether the gateway is overloaded', async (t) => {
+  let overloaded = false
+  const all = createMetrics({ lag: () => 250, overloaded: () => overloaded })
+  await includes(t, all, 'gateway_overloaded 0', 'gateway_event_loop_delay_seconds 0.25')
+  overloaded = true
+  await includes(t, all, 'gateway_overloaded 1')
+})
+
 t.test('shows the current state', async (t) => {
   const all = metrics()
   let connection: ConnectionState = {

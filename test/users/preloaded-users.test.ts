@@ -212,6 +212,19 @@ t.test('a request waits for changes no longer than for a lookup', async (t) => {
   t.equal(await preloaded.find({ email: ADELE }), undefined)
 })
 
+t.test('once closed, nothing is read, also when that happens while the users arrive', async (t) => {
+  const { preloaded, systemUsers } = await preloadedBy(t, { poll: 1, maxAge: 0 }, { start: false })
+  preloaded.onChange(() => preloaded.close())
+  preloaded.start()
+  await until(() => preloaded.state().status === 'ready')
+  const before = systemUsers()
+  t.ok(before > 0)
+
+  await new Promise((resolve) => setTimeout(resolve, 100))
+
+  t.equal(systemUsers(), before)
+})
+
 type Started = Awaited<ReturnType<typeof startEmulator>>
 
 interface Setup {

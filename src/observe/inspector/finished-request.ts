@@ -24,7 +24,7 @@ export interface FinishedRequest {
   readonly namesUser: boolean
   readonly exchange: Exchange
   readonly reached: ReachedTarget | undefined
-  /** The names of the headers of a response that the gateway made. */
+  /** The names of the headers of a response that the gateway made; `undefined`: the exchange has those of Dynamics. */
   readonly ownHeaders: readonly string[] | undefined
   readonly captured: Captured | undefined
 }

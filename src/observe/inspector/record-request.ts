@@ -30,7 +30,7 @@ export function recordOf(finished: FinishedRequest): InspectorRecord {
     isPlain: reached !== undefined && isPlain(requestTarget) && !finished.namesUser,
     responder: responseHeaders !== undefined && exchange.code === undefined ? 'Dynamics' : 'gateway',
     requestHeaders: namesOf(rawHeaders),
-    responseHeaders: namesOf(ownHeaders?.flatMap((name) => [name, '']) ?? responseHeaders ?? []),
+    responseHeaders: namesOf(ownHeaders?.flatMap((name) => [name, '']) ?? responseHeaders!),
     captured:
       captured === undefined
         ? undefined

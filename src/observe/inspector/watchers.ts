@@ -29,8 +29,12 @@ const BATCH_MS = 150
 /** Interval of keep-alive comments. */
 const PING_MS = 15_000
 
-/** An empty set. Without a watcher, no timer runs and `notify` does nothing. */
-export function createWatchers(news: News, left: () => void): Watchers {
+/**
+ * An empty set. Without a watcher, no timer runs and `notify` does nothing.
+ *
+ * @param left is called when the last watcher has left
+ */
+export function createWatchers(news: News, left: () => void, pingInterval = PING_MS): Watchers {
   const watchers = new Set<Watcher>()
   let due: NodeJS.Timeout | undefined
   let ping: NodeJS.Timeout | undefined
@@ -63,7 +67,7 @@ export function createWatchers(news: News, left: () => void): Watchers {
       if (watchers.size === 0) {
         ping = setInterval(() => {
           for (const { response } of watchers) if (response.writableLength === 0) response.write(':\n\n')
-        }, PING_MS).unref()
+        }, pingInterval).unref()
       }
       watchers.add(watcher)
       response.on('close', () => remove(watcher))

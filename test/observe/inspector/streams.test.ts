@@ -85,3 +85,28 @@ t.test('bodies are captured decoded, while there is memory for them', async (t) 
   t.match(await captured(json, { 'content-encoding': 'zstd' }, 1000), { requestBody: /^\(18 bytes in zstd\)$/ })
   t.match(await captured(json, {}, 5), { requestBody: undefined })
 })
+
+t.test('a browser without news gets a comment now and then, so that no proxy closes the stream', async (t) => {
+  let left = 0
+  const watchers = createWatchers(
+    (seen) => ({ text: '', seen }),
+    () => left++,
+    10,
+  )
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    watchers.add(response)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const [response] = await once(get({ port, host: '127.0.0.1', agent: false }), 'response')
+  let received = ''
+  response.setEncoding('latin1').on('data', (piece: string) => (received += piece))
+
+  await until(() => received.startsWith(':\n\n:\n\n'))
+
+  watchers.close()
+  await until(() => left === 1)
+})
