@@ -147,8 +147,8 @@ function isSet(source: Source, variable: string): boolean {
 }
 
 /** The members of `under`, overridden by those of `over`, recursively. */
-function merge(under: unknown, over: unknown): unknown {
-  if (!isJsonObject(under) || !isJsonObject(over)) return over ?? under
-  const keys = new Set([...Object.keys(under), ...Object.keys(over)])
-  return Object.fromEntries([...keys].map((key) => [key, merge(under[key], over[key])]))
+function merge(base: unknown, override: unknown): unknown {
+  if (!isJsonObject(base) || !isJsonObject(override)) return override ?? base
+  const keys = new Set([...Object.keys(base), ...Object.keys(override)])
+  return Object.fromEntries([...keys].map((key) => [key, merge(base[key], override[key])]))
 }

@@ -18,8 +18,8 @@ export const delegatedKind: CredentialKind<'delegated'> = {
   connect: (credential, context) => {
     const { secret } = credential
     const app = registrationOf(credential, context)
-    const kept = tokenStore(app, context.env)
-    return { ...delegated({ app, secret, kept, log: context.log }), files: [kept.file, secret?.file] }
+    const store = tokenStore(app, context.env)
+    return { ...delegated({ app, secret, store, log: context.log }), files: [store.file, secret?.file] }
   },
   consent: 'Consent is needed for people to sign in: each for themselves at `login`, or an administrator once for all.',
   signInSecret: ({ secret }) => secret?.reveal(),
@@ -29,7 +29,7 @@ interface Delegated {
   readonly app: AppRegistration
   /** The client secret of a confidential registration. */
   readonly secret: Secret | undefined
-  readonly kept: TokenStore
+  readonly store: TokenStore
   readonly log: Logger
 }
 
@@ -41,7 +41,7 @@ export function delegatedScope({ scope }: Pick<AppRegistration, 'scope'>): strin
 /**
  * Renews a person's token with the stored refresh token, and stores the new refresh token.
  */
-function delegated({ app, secret, kept, log }: Delegated): {
+function delegated({ app, secret, store, log }: Delegated): {
   readonly fetch: FetchToken
   readonly isOwnChange: () => boolean
 } {
@@ -49,7 +49,7 @@ function delegated({ app, secret, kept, log }: Delegated): {
   return {
     // A refresh token may be single-use, so targets that share a sign-in renew one after another.
     fetch: ({ claims, signal }) =>
-      inTurn(kept.file, async () => {
+      inTurn(store.file, async () => {
         const signIn = read()
         if (signIn === undefined) throw new AuthorityFailure(NOBODY, true)
         seen = signIn.id
@@ -62,10 +62,10 @@ function delegated({ app, secret, kept, log }: Delegated): {
 
   function read(): StoredSignIn | undefined {
     try {
-      return kept.read()
+      return store.read()
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      log.warn({ code, file: kept.file }, 'the stored sign-in cannot be read')
+      log.warn({ code, file: store.file }, 'the stored sign-in cannot be read')
       return undefined
     }
   }
@@ -96,11 +96,11 @@ function delegated({ app, secret, kept, log }: Delegated): {
 
   function keep(signIn: StoredSignIn): void {
     try {
-      kept.write(signIn)
+      store.write(signIn)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       log.warn(
-        { code, file: kept.file },
+        { code, file: store.file },
         'the renewed sign-in cannot be stored, so `dynamics-gateway login` will be needed again',
       )
     }

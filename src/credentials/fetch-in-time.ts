@@ -16,11 +16,11 @@ export async function fetchInTime(
   request: Omit<TokenRequest, 'signal'>,
   { timeout, closing }: { readonly timeout: number; readonly closing: AbortSignal },
 ): Promise<FetchedToken> {
-  const late = new AbortController()
+  const timeoutController = new AbortController()
   const timer = setTimeout(() => {
-    late.abort(new AuthorityFailure(tooSlow(timeout), false, { code: 'TIMEOUT' }))
+    timeoutController.abort(new AuthorityFailure(tooSlow(timeout), false, { code: 'TIMEOUT' }))
   }, timeout)
-  const signal = AbortSignal.any([late.signal, closing])
+  const signal = AbortSignal.any([timeoutController.signal, closing])
   try {
     signal.throwIfAborted()
     return await Promise.race([

@@ -81,7 +81,7 @@ function head(
   ])
   const emailLetters = new Set(emailHeaders.map(headerLetters))
   /** Connections on which no further request is accepted. */
-  const over = new WeakSet<Socket>()
+  const closingSockets = new WeakSet<Socket>()
   app.decorateRequest('head')
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
@@ -96,14 +96,14 @@ function head(
     const { expect } = raw.headers
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') return done(new ExpectationFailed())
     const framing = framingFault(facts, request.method, raw.httpVersion)
-    const last = over.has(raw.socket)
+    const isLast = closingSockets.has(raw.socket)
     // A caller that asks for another protocol may already be sending it, and the end of an ambiguous body is unknown:
     // the following bytes are not a request.
     if (facts.upgrade || framing !== undefined) {
       reply.raw.shouldKeepAlive = false
-      over.add(raw.socket)
+      closingSockets.add(raw.socket)
     }
-    const fault = last ? AFTER_THE_LAST : (targetFault(request.originalUrl) ?? framing)
+    const fault = isLast ? AFTER_THE_LAST : (targetFault(request.originalUrl) ?? framing)
     if (fault !== undefined) return done(new BadRequest(fault))
     const { userVariant: variant } = facts
     if (variant === undefined) return done()

@@ -17,15 +17,15 @@ const FULL_RETRY_MS = 1000
  * caller does not occupy a slot at Dynamics. A larger one is streamed, and sent once.
  */
 export function bufferBody(send: Send, limit: number): Send {
-  let kept = 0
+  let buffered = 0
   const room: BodyMemory = {
     reserve(bytes) {
-      if (kept + bytes > MAX_BUFFERED_BYTES) return false
-      kept += bytes
+      if (buffered + bytes > MAX_BUFFERED_BYTES) return false
+      buffered += bytes
       return true
     },
     release(bytes) {
-      kept -= bytes
+      buffered -= bytes
     },
   }
 

@@ -75,10 +75,10 @@ interface Running {
 }
 
 async function untilDeadline(send: Send, request: OutboundRequest, deadline: number): ReturnType<Send> {
-  const late = (): void => {
+  const expire = (): void => {
     request.cancellation.cancel(new DynamicsTooSlow("the caller's time is up (Prefer: wait)"))
   }
-  const timer = setTimeout(late, Math.max(deadline - performance.now(), 0))
+  const timer = setTimeout(expire, Math.max(deadline - performance.now(), 0))
   try {
     return await send(request)
   } finally {

@@ -108,8 +108,8 @@ async function failureIn(
   response: UpstreamResponse,
 ): Promise<{ response: UpstreamResponse; trouble: RetryableFailure | undefined }> {
   if (response.status === 500 && request.repeatable !== 'never') {
-    const kept = await bufferResponse(response, request)
-    return { response: kept, trouble: isDeadlock(kept.text) ? 'deadlock' : undefined }
+    const buffered = await bufferResponse(response, request)
+    return { response: buffered, trouble: isDeadlock(buffered.text) ? 'deadlock' : undefined }
   }
   // A Retry-After is for the caller.
   const busy = response.status >= 502 && response.status <= 504 && header(response, 'retry-after') === undefined

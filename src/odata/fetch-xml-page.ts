@@ -27,9 +27,9 @@ export function nextFetchXmlPage(path: string, { moreRecords, cookie }: FetchXml
   const page = Number(attribute(cookie ?? '', 'pagenumber') ?? Number(attribute(attributes, 'page') ?? 1) + 1)
   // The cookie is encoded twice within its annotation.
   const inner = decoded(decoded(attribute(cookie ?? '', 'pagingcookie') ?? '') ?? '') ?? ''
-  const kept = attributes.replaceAll(/\s(?:page|paging-cookie)\s*=\s*(?:"[^"]*"|'[^']*')/gi, '')
+  const otherAttributes = attributes.replaceAll(/\s(?:page|paging-cookie)\s*=\s*(?:"[^"]*"|'[^']*')/gi, '')
   const place = inner === '' ? ` page="${page}"` : ` page="${page}" paging-cookie="${escaped(inner)}"`
-  const next = xml.replace(tag, () => `<fetch${place}${kept}>`)
+  const next = xml.replace(tag, () => `<fetch${place}${otherAttributes}>`)
   return before + encodeURIComponent(next) + path.slice(before.length + encoded.length)
 }
 

@@ -12,13 +12,13 @@ export type OnForeign = (host: string) => void
  */
 export function downstreamHeader(map: UrlMap, name: string, value: string, foreign: OnForeign): string | undefined {
   if (name !== 'link') return downstreamLink(map, value, foreign)
-  let kept = true
+  let isSafe = true
   const links = value.replaceAll(/<([^>]*)/g, (_, url: string) => {
     const link = downstreamLink(map, url, foreign)
-    kept &&= link !== undefined
+    isSafe &&= link !== undefined
     return `<${link ?? ''}`
   })
-  return kept ? links : undefined
+  return isSafe ? links : undefined
 }
 
 /** The same for one URL. */

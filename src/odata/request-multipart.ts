@@ -15,16 +15,16 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
 
   function part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart {
     const type = valueOf(fields, 'content-type') ?? ''
-    const kept = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
+    const forwarded = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
     changeSet = inChangeSet ? changeSets : 0
     requireUtf8(type)
-    if (mediaType(type) === 'application/http') return { fields: kept, content: 'message' }
+    if (mediaType(type) === 'application/http') return { fields: forwarded, content: 'message' }
     const subject = judgement.subject()
     if (mediaType(type) !== 'multipart/mixed')
       throw new RefusedPart(`${subject} is neither a request nor a change set.`)
     if (inChangeSet) throw new RefusedPart(`${subject} is a change set within a change set.`)
     if (++changeSets > MOST_CHANGE_SETS) throw new RefusedPart('The batch holds more than 1,000 change sets.')
-    return { fields: kept, content: { boundary: batchBoundary(type) } }
+    return { fields: forwarded, content: { boundary: batchBoundary(type) } }
   }
 
   function message(startLine: string, fields: readonly Field[], around: readonly Field[]): RewrittenMessage {

@@ -33,10 +33,10 @@ export function drainOf(
   { server, stop, close }: Draining,
   { delay, timeout, idleGrace = IDLE_GRACE_MS }: DrainTimes,
 ): {
-  readonly over: Promise<void>
+  readonly finished: Promise<void>
   readonly next: () => void
 } {
-  const { promise: over, resolve } = withResolvers()
+  const { promise: finished, resolve } = withResolvers()
   let ending: NodeJS.Timeout | undefined
   let closing = false
   const connections = new Set<Socket>()
@@ -45,7 +45,7 @@ export function drainOf(
     socket.once('close', () => connections.delete(socket))
   })
   return {
-    over,
+    finished,
     next: () => {
       if (ending === undefined) {
         stop()
@@ -63,12 +63,12 @@ export function drainOf(
   function end(): void {
     if (closing) return
     closing = true
-    const late = setTimeout(() => server.closeAllConnections(), timeout)
+    const forceTimer = setTimeout(() => server.closeAllConnections(), timeout)
     onceAllAreAccepted(server, idleGrace, () => {
       // The server's own `close` would also end connections that were accepted a moment ago, and whose request
       // is on its way.
       NetServer.prototype.close.call(server, () => {
-        clearTimeout(late)
+        clearTimeout(forceTimer)
         clearTimeout(idle)
         server.close() // what it does beyond: its timer ends
         close().then(resolve, resolve)

@@ -207,8 +207,8 @@ export function preloadUsers(
 
   /** Waits no longer than a lookup of a user may take. */
   async function withinLookupTimeout(syncing: Promise<void>): Promise<void> {
-    let late: NodeJS.Timeout | undefined
-    await Promise.race([syncing, new Promise((resolve) => (late = setTimeout(resolve, lookupTimeout)))])
-    clearTimeout(late)
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([syncing, new Promise((resolve) => (timer = setTimeout(resolve, lookupTimeout)))])
+    clearTimeout(timer)
   }
 }

@@ -125,7 +125,7 @@ t.test('a caller is authenticated by the claims of a token that the issuer signe
 
 t.test('forged, foreign and expired tokens authenticate nobody', async (t) => {
   const idp = await issuer(t)
-  const stranger = await issuer(t)
+  const otherIssuer = await issuer(t)
   const { ask, passed } = await doorOf(t, [
     { name: 'reader', token: { issuer: idp.url, audience: ['api://gateway'], roles: ['Read'] } },
     {
@@ -140,8 +140,8 @@ t.test('forged, foreign and expired tokens authenticate nobody', async (t) => {
   const publicKey = Buffer.from(JSON.stringify(idp.publicKey()))
 
   for (const [attack, token] of Object.entries({
-    'another issuer': await stranger.token(claims),
-    "another issuer, under this one's name": await stranger.token({ ...claims, iss: idp.url }),
+    'another issuer': await otherIssuer.token(claims),
+    "another issuer, under this one's name": await otherIssuer.token({ ...claims, iss: idp.url }),
     'no signature': new UnsecuredJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
       .setExpirationTime('1h')
       .encode(),
@@ -174,14 +174,14 @@ t.test('forged, foreign and expired tokens authenticate nobody', async (t) => {
     cut: `${head}.${body}.${signature.slice(0, 20)}`,
     'not JSON': 'e30.AAAA.AAAA',
     'a key of its own in the head': await new SignJWT({ ...claims, iss: idp.url, aud: 'api://gateway' })
-      .setProtectedHeader({ alg: 'RS256', jwk: stranger.publicKey(), jku: `${stranger.url}/keys`, kid: 'a' })
+      .setProtectedHeader({ alg: 'RS256', jwk: otherIssuer.publicKey(), jku: `${otherIssuer.url}/keys`, kid: 'a' })
       .setExpirationTime('1h')
-      .sign(stranger.privateKey()),
+      .sign(otherIssuer.privateKey()),
   }))
     t.match(await ask(`Authorization: Bearer ${token}`), { status: 401 }, attack)
   t.same(passed, [])
   t.equal((await ask(`Authorization: Bearer ${good}`)).status, 200)
-  t.equal(stranger.reads(), 0, 'only the listed issuer is contacted')
+  t.equal(otherIssuer.reads(), 0, 'only the listed issuer is contacted')
 })
 
 t.test('a verified token is accepted until it expires', async (t) => {

@@ -110,13 +110,13 @@ t.test('a misspelled variable is reported in the log and by check', async (t) =>
     IDENTITY_HEADER: 'x',
     LOGLEVEL: 'debug',
   }
-  const told = /LOGLEVEL is not a setting\. Did you mean LOG_LEVEL\?/
+  const warning = /LOGLEVEL is not a setting\. Did you mean LOG_LEVEL\?/
   // Ends serve.
-  const unheard = { HOST: '192.0.2.1', TRUST_NETWORK: 'true' }
-  t.match(await gateway(t.testdir(), ['serve'], { ...env, ...unheard }), { status: 1, stdout: told })
-  t.match(await gateway(t.testdir(), ['check'], env), { status: 2, stdout: told })
+  const unavailableAddress = { HOST: '192.0.2.1', TRUST_NETWORK: 'true' }
+  t.match(await gateway(t.testdir(), ['serve'], { ...env, ...unavailableAddress }), { status: 1, stdout: warning })
+  t.match(await gateway(t.testdir(), ['check'], env), { status: 2, stdout: warning })
   const { stdout } = await gateway(t.testdir(), ['check', '--json'], env)
-  t.match(JSON.parse(stdout), { ok: false, warnings: [told] })
+  t.match(JSON.parse(stdout), { ok: false, warnings: [warning] })
 })
 
 /** Runs the command line in `folder` until it ends. */

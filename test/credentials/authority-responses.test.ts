@@ -16,13 +16,13 @@ const AUTHORITY = { authorityHost: 'https://login.example', tenantId: TENANT }
 
 t.test('an unexpected failure or result of MSAL is never taken for a token', async (t) => {
   const { dispatcher } = await startAuthority(t)
-  const way = network({ dispatcher, signal: AbortSignal.timeout(5000) })
+  const msalNetwork = network({ dispatcher, signal: AbortSignal.timeout(5000) })
   await t.rejects(
-    callMsal(way, () => Promise.reject(new TypeError('x is not a function'))),
+    callMsal(msalNetwork, () => Promise.reject(new TypeError('x is not a function'))),
     { message: /cannot be used \(unknown\)/ },
   )
   await t.rejects(
-    callMsal(way, () => Promise.resolve()),
+    callMsal(msalNetwork, () => Promise.resolve()),
     { message: /The authority answered without a usable access token/ },
   )
 })

@@ -100,71 +100,74 @@ t.test('a redirect is not followed', async (t) => {
 t.test(
   'for every failure of the authority, the caller gets 503 and the log one sentence without secrets',
   async (t) => {
-    const ways: Record<string, (received: AuthorityRequest, response: import('node:http').ServerResponse) => void> = {
-      reset: (_, response) => response.destroy(),
-      'breaks off': (_, response) => {
-        response.writeHead(200, { 'content-length': '500' }).write('{"access')
-        setTimeout(() => response.destroy(), 20)
-      },
-      '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
-      '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
-      '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
-      '429': (_, response) =>
-        json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
-      HTML: (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
-      'HTML 502': (_, response) =>
-        response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
-      empty: (_, response) => response.writeHead(200).end(),
-      null: (_, response) => json(response, 200, null),
-      'a list': (_, response) => json(response, 200, []),
-      garbage: (_, response) =>
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
-      'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
-      'an empty token': (_, response) =>
-        json(response, 200, {
-          token_type: 'Bearer',
-          expires_in: 3600,
-          access_token: '',
-        }),
-      'a token that is no text': (_, response) =>
-        json(response, 200, {
-          token_type: 'Bearer',
-          expires_in: 3600,
-          access_token: { a: 1 },
-        }),
-      'a token with a line break': (_, response) =>
-        json(response, 200, {
-          token_type: 'Bearer',
-          expires_in: 3600,
-          access_token: 'a\r\nx: y',
-        }),
-      'a token of another type': (_, response) =>
-        json(response, 200, {
-          token_type: 'mac',
-          expires_in: 3600,
-          access_token: 'abc',
-        }),
-      'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
-      hangs: () => {},
-      'a page instead of a 404': (_, response) =>
-        response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
-    }
-    for (const [way, behave] of Object.entries(ways)) {
-      const { authority, credential, log } = await credentialFor(t, { TOKEN_TIMEOUT: way === 'hangs' ? '200ms' : '3s' })
-      authority.respond = behave
+    const failures: Record<string, (received: AuthorityRequest, response: import('node:http').ServerResponse) => void> =
+      {
+        reset: (_, response) => response.destroy(),
+        'breaks off': (_, response) => {
+          response.writeHead(200, { 'content-length': '500' }).write('{"access')
+          setTimeout(() => response.destroy(), 20)
+        },
+        '500 without JSON': (_, response) => response.writeHead(500).end('boom'),
+        '500 with JSON': (_, response) => json(response, 500, { error: 'server_error' }),
+        '503 with JSON and nothing in it': (_, response) => json(response, 503, {}),
+        '429': (_, response) =>
+          json(response, 429, { error: 'temporarily_unavailable', error_codes: [90055] }, { 'retry-after': '7' }),
+        HTML: (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>'),
+        'HTML 502': (_, response) =>
+          response.writeHead(502, { 'content-type': 'text/html' }).end('<html>bad gateway</html>'),
+        empty: (_, response) => response.writeHead(200).end(),
+        null: (_, response) => json(response, 200, null),
+        'a list': (_, response) => json(response, 200, []),
+        garbage: (_, response) =>
+          response.writeHead(200, { 'content-type': 'application/json' }).end('{"access_token": '),
+        'no token': (_, response) => json(response, 200, { token_type: 'Bearer', expires_in: 3600 }),
+        'an empty token': (_, response) =>
+          json(response, 200, {
+            token_type: 'Bearer',
+            expires_in: 3600,
+            access_token: '',
+          }),
+        'a token that is no text': (_, response) =>
+          json(response, 200, {
+            token_type: 'Bearer',
+            expires_in: 3600,
+            access_token: { a: 1 },
+          }),
+        'a token with a line break': (_, response) =>
+          json(response, 200, {
+            token_type: 'Bearer',
+            expires_in: 3600,
+            access_token: 'a\r\nx: y',
+          }),
+        'a token of another type': (_, response) =>
+          json(response, 200, {
+            token_type: 'mac',
+            expires_in: 3600,
+            access_token: 'abc',
+          }),
+        'too much': (_, response) => response.writeHead(200).end('x'.repeat(2_000_000)),
+        hangs: () => {},
+        'a page instead of a 404': (_, response) =>
+          response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
+      }
+    for (const [failure, respond] of Object.entries(failures)) {
+      const { authority, credential, log } = await credentialFor(t, {
+        TOKEN_TIMEOUT: failure === 'hangs' ? '200ms' : '3s',
+      })
+      authority.respond = respond
       await t.rejects(
         credential.authorization() as Promise<string>,
         { code: 'GATEWAY_TOKEN_UNAVAILABLE', statusCode: 503 },
-        way,
+        failure,
       )
       const line = log.lines.at(-1)!
-      t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, way)
+      t.match(line, { level: 'warn', sentence: /^no access token: .+\./ }, failure)
       t.notMatch(
         inspect([line, await Promise.resolve(credential.authorization()).catch((error: unknown) => error)], {
           depth: 9,
         }),
         /s3cret/,
-        way,
+        failure,
       )
       credential.close()
     }

@@ -9,8 +9,8 @@ import type { FailureFacts } from '../../src/explanations/authority-errors.ts'
 import { memoryLog } from '../support/authority.ts'
 import { until } from '../support/until.ts'
 
-const down = failure('The authority is down.', false)
-const wrongSecret = failure('The client secret is wrong.', true, { aadsts: 7000215 })
+const unreachable = failure('The authority is down.', false)
+const refusedSecret = failure('The client secret is wrong.', true, { aadsts: 7000215 })
 
 function failure(what: string, refused: boolean, facts: FailureFacts = {}): AuthorityFailure {
   return new AuthorityFailure({ what, why: 'So it is.', todo: 'Wait.' }, refused, facts)
@@ -49,7 +49,7 @@ function storeFor(t: Test, fetch: FetchToken, options: { timeout?: number; clock
   return Object.assign(store, { log })
 }
 
-interface Fake {
+interface FakeAuthority {
   asked: number
   expiresIn: number | undefined
   trouble: Error | undefined
@@ -60,8 +60,8 @@ interface Fake {
 }
 
 /** An authority that returns token-1, token-2 and so on, and counts requests. */
-function authority(expiresIn: number | undefined = 3600): Fake {
-  const fake: Fake = {
+function authority(expiresIn: number | undefined = 3600): FakeAuthority {
+  const fake: FakeAuthority = {
     asked: 0,
     expiresIn,
     trouble: undefined,
@@ -110,7 +110,7 @@ t.test('a cached token is returned synchronously, as a string', async (t) => {
 
 t.test('a failure is shared by all waiting requests, with a Retry-After', async (t) => {
   const entra = authority()
-  entra.trouble = down
+  entra.trouble = unreachable
   const store = storeFor(t, entra.fetch)
 
   const all = await Promise.allSettled(Array.from({ length: 50 }, () => store.authorization()))
@@ -139,7 +139,7 @@ t.test('while the authority must not be contacted, requests fail at once', async
 t.test('a refused credential is a 502 and is not tried again soon', async (t) => {
   const clock = handClock()
   const entra = authority()
-  entra.trouble = wrongSecret
+  entra.trouble = refusedSecret
   const store = storeFor(t, entra.fetch, { clock })
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502 })
 
@@ -154,7 +154,7 @@ t.test('a refused credential is a 502 and is not tried again soon', async (t) =>
 
 t.test('after a short outage a token is fetched within two seconds, without a request', async (t) => {
   const entra = authority()
-  entra.trouble = down
+  entra.trouble = unreachable
   const store = storeFor(t, entra.fetch)
   store.warmUp()
   await until(() => store.state().failures === 1)
@@ -167,7 +167,7 @@ t.test('after a short outage a token is fetched within two seconds, without a re
 
 t.test('after a long outage the first callers get a token within two seconds', async (t) => {
   const entra = authority()
-  entra.trouble = down
+  entra.trouble = unreachable
   const clock = handClock()
   const store = storeFor(t, entra.fetch, { clock })
   for (let second = 0; second < 60; second += 1) {
@@ -206,7 +206,7 @@ t.test('while the authority is down, a token is served as long as it is valid, a
   const entra = authority(3600)
   const store = storeFor(t, entra.fetch, { clock })
   await store.authorization()
-  entra.trouble = down
+  entra.trouble = unreachable
   store.reload()
   await until(() => store.state().failures === 1)
 
@@ -312,7 +312,7 @@ t.test('a refused token stays in use if the authority returns no other', async (
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
-  entra.trouble = down
+  entra.trouble = unreachable
   store.discard(old)
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 
@@ -377,7 +377,7 @@ t.test('a reload fetches a new token, even during another fetch, and keeps the o
 
 t.test('a reload does not wait for the pause after a failure', async (t) => {
   const entra = authority()
-  entra.trouble = wrongSecret
+  entra.trouble = refusedSecret
   const store = storeFor(t, entra.fetch)
   await t.rejects(store.authorization() as Promise<string>)
   entra.trouble = undefined

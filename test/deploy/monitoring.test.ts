@@ -90,8 +90,8 @@ t.test('a real Prometheus scrapes the second listener and loads the rules', { sk
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  let said = ''
-  prometheus.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  let stderr = ''
+  prometheus.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const ended = new Promise((resolve) => prometheus.once('exit', resolve))
   t.teardown(async () => {
     prometheus.kill('SIGKILL')
@@ -105,7 +105,7 @@ t.test('a real Prometheus scrapes the second listener and loads the rules', { sk
   }
   const found = await until(
     () => query('gateway_requests_total{status="200",target="dynamics"}'),
-    () => said,
+    () => stderr,
   )
   t.equal(found[0]!.value[1], '1')
   t.equal((await query('up{job="gateway"}'))[0]!.value[1], '1')
@@ -116,12 +116,12 @@ t.test('a real Prometheus scrapes the second listener and loads the rules', { sk
 })
 
 /** Repeats `ask` until it returns a value, because the other process starts asynchronously. */
-async function until<T>(ask: () => Promise<readonly T[]>, said: () => string): Promise<readonly T[]> {
+async function until<T>(ask: () => Promise<readonly T[]>, stderr: () => string): Promise<readonly T[]> {
   for (const end = Date.now() + 120_000; Date.now() < end; await pause(200)) {
     const found = await ask().catch(() => [])
     if (found.length > 0) return found
   }
-  throw new Error(`Prometheus found nothing: ${said()}`)
+  throw new Error(`Prometheus found nothing: ${stderr()}`)
 }
 
 async function freePort(): Promise<number> {

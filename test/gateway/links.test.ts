@@ -40,15 +40,15 @@ t.test('writes links with the host that was called, or PUBLIC_URL', async (t) =>
 
 t.test('accepts X-Forwarded-… only from trusted proxies', async (t) => {
   const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'dynamics.example.com' }
-  const { url: wary } = await gatewayFor(t)
-  const { url: trusting } = await gatewayFor(t, { TRUSTED_PROXIES: '127.0.0.0/8' })
+  const { url: withoutTrust } = await gatewayFor(t)
+  const { url: withTrust } = await gatewayFor(t, { TRUSTED_PROXIES: '127.0.0.0/8' })
 
   t.equal(
-    await context(await fetch(`${wary}/WhoAmI`, { headers })),
-    `${wary}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`,
+    await context(await fetch(`${withoutTrust}/WhoAmI`, { headers })),
+    `${withoutTrust}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse`,
   )
   t.equal(
-    await context(await fetch(`${trusting}/WhoAmI`, { headers })),
+    await context(await fetch(`${withTrust}/WhoAmI`, { headers })),
     'https://dynamics.example.com/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse',
   )
 })

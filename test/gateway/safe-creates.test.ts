@@ -156,10 +156,10 @@ t.test('a create that Dynamics refuses does not use up its key', async (t) => {
   const gateway = await gatewayFor(t)
 
   const refused = await create(gateway.url, 'mistake', { nothing: 1 })
-  const mended = await create(gateway.url, 'mistake', { name: 'Mended Ltd' })
+  const corrected = await create(gateway.url, 'mistake', { name: 'Mended Ltd' })
 
   t.equal(refused.status, 400)
-  t.equal(mended.status, 204)
+  t.equal(corrected.status, 204)
   t.equal(rowsNamed(gateway, 'Mended Ltd'), 1)
 })
 

@@ -108,9 +108,9 @@ t.test('every line about a request has its id and trace id', async (t) => {
   await (await fetch(`${url}/WhoAmI`, { headers })).text()
 
   await requestLine(gateway, 'limited')
-  const told = gateway.lines.filter(({ kind }) => kind === 'limit' || kind === 'pause')
-  t.ok(told.length >= 2)
-  for (const line of told) t.match(line, { id: 'limited', traceId })
+  const throttlingLines = gateway.lines.filter(({ kind }) => kind === 'limit' || kind === 'pause')
+  t.ok(throttlingLines.length >= 2)
+  for (const line of throttlingLines) t.match(line, { id: 'limited', traceId })
 })
 
 t.test('a successful probe is logged at debug level, a failed one as a warning', async (t) => {

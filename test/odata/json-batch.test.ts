@@ -162,13 +162,13 @@ const answer = `{"responses":[{"id":"1","status":201,"headers":{"Location":"${ro
 "body":{"@odata.context":"${root}/$metadata#items","location":"${root}/a","headers":{"location":"${root}/b"},"n":9007199254740993}},
 {"headers":{"location":{"location":"${root}/c"},"a":["location","${root}/d"]},"note":"\\"headers\\":{\\"location\\":\\"${root}/e\\"}"},
 {"x":{"location":"${root}/f"}}],"headers":{"location":"${root}/g"},"other":[{"headers":{"location":"${root}/h"}}]}`
-const answerTurned = answer
+const rewrittenResponse = answer
   .replace(`"Location":"${root}`, '"Location":"http://gw:8080')
   .replace(`"odata-entityid" : "${root}`, '"odata-entityid" : "http://gw:8080')
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
 
 t.test('headers and links of a response are rewritten to the gateway, columns of the same names are not', async (t) => {
-  t.equal(inOneChunk(responseBatch(map, 'application/json')!, answer), answerTurned)
+  t.equal(inOneChunk(responseBatch(map, 'application/json')!, answer), rewrittenResponse)
   t.equal(responseBatch(map, 'text/html'), undefined)
   t.equal(responseBatch(map, undefined), undefined)
 })
@@ -227,17 +227,17 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
         const bytes = Buffer.from(answer)
         assert.equal(
           inChunks(responseBatch(map, 'application/json')!, bytes, cutPositions(bytes.length, cuts)),
-          answerTurned,
+          rewrittenResponse,
         )
       }),
       { numRuns: 100 },
     ),
   )
-  t.equal(byteByByte(responseBatch(map, 'application/json')!, Buffer.from(answer)), answerTurned)
+  t.equal(byteByByte(responseBatch(map, 'application/json')!, Buffer.from(answer)), rewrittenResponse)
   t.same(
     Array.from(answer, (_, cut) =>
       inChunks(responseBatch(map, 'application/json')!, Buffer.from(answer), [cut]),
-    ).filter((out) => out !== answerTurned),
+    ).filter((out) => out !== rewrittenResponse),
     [],
   )
 })

@@ -92,7 +92,7 @@ const changeSet = lines(
   '',
 )
 
-const changeSetTurned = changeSet
+const rewrittenChangeSet = changeSet
   .replace('Host: gw:8080', 'Host: org.crm4.dynamics.com')
   .replace('http://localhost:8080/contacts', `${root}/contacts`)
   .replace('http://gw:8080/sales/contacts', `${root}/contacts`)
@@ -101,7 +101,7 @@ const changeSetTurned = changeSet
 t.test('URLs, hosts and links of a batch are rewritten to the target, and nothing else changes', async (t) => {
   const { text, operations } = turned(changeSet)
 
-  t.equal(text, changeSetTurned)
+  t.equal(text, rewrittenChangeSet)
   t.same(
     operations.map(({ part, method, resourcePath, query }) => [part, method, resourcePath, query]),
     [
@@ -121,14 +121,14 @@ t.test('URLs, hosts and links of a batch are rewritten to the target, and nothin
 })
 
 t.test('line feeds alone, preamble, epilogue and blanks after a delimiter make no difference', async (t) => {
-  t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, changeSetTurned)
-  t.equal(turned(`preamble\r\n--x\n\n${changeSet}epilogue\r\n--b\r\n`).text, changeSetTurned)
+  t.equal(turned(changeSet.replaceAll('\r\n', '\n')).text, rewrittenChangeSet)
+  t.equal(turned(`preamble\r\n--x\n\n${changeSet}epilogue\r\n--b\r\n`).text, rewrittenChangeSet)
   t.equal(
     turned(changeSet.replace('--b\r\n', '--b \t\r\n').replace('--cs 1--\r\n', '--cs 1-- \r\nepilogue\r\n')).text,
-    changeSetTurned,
+    rewrittenChangeSet,
   )
   t.equal(turned(single('GET a HTTP/1.1\r\n')).text, single('GET a HTTP/1.1\r\n\r\n'), 'a blank line and no body')
-  t.equal(turned(changeSet.slice(0, -2)).text, changeSetTurned, 'no line end after the last delimiter')
+  t.equal(turned(changeSet.slice(0, -2)).text, rewrittenChangeSet, 'no line end after the last delimiter')
 })
 
 t.test('the form that DynamicsWebApi writes is normalised', async (t) => {
@@ -571,7 +571,7 @@ t.test('an ambiguous Content-ID is refused', async (t) => {
 })
 
 t.test('a change set that is ended only by the next delimiter of the batch is closed', async (t) => {
-  t.equal(turned(changeSet.replace('--cs 1--\r\n\r\n', '')).text, changeSetTurned)
+  t.equal(turned(changeSet.replace('--cs 1--\r\n\r\n', '')).text, rewrittenChangeSet)
   t.equal(
     turned(lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '', '--b--')).text,
     lines('--b', 'Content-Type: multipart/mixed; boundary=c', '', '--c--', '', '--b--', ''),
@@ -641,7 +641,7 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
   )
   t.same(
     Array.from(changeSet, (_, cut) => inChunks(transform(), Buffer.from(changeSet), [cut])).filter(
-      (out) => out !== changeSetTurned,
+      (out) => out !== rewrittenChangeSet,
     ),
     [],
   )

@@ -42,8 +42,8 @@ t.test('the links of a row that is sent back unchanged are rewritten to the targ
     'image@odata.mediaReadLink',
     'image@mediaEditLink',
   ]) {
-    const turned = `{"${name}":"${root}/accounts(1)"}`
-    t.equal(inOneChunk(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`), turned, name)
+    const rewritten = `{"${name}":"${root}/accounts(1)"}`
+    t.equal(inOneChunk(requestLinks(map), `{"${name}":"http://gw:8080/accounts(1)"}`), rewritten, name)
     t.equal(inOneChunk(requestLinks(map), `{"${name}":["http://gw:8080/a"]}`), `{"${name}":["http://gw:8080/a"]}`)
   }
 })
@@ -166,8 +166,8 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
   )
   const inward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
-    const turned = upstreamUrl(map, plain)
-    return turned === plain ? value : turned
+    const rewritten = upstreamUrl(map, plain)
+    return rewritten === plain ? value : rewritten
   }
 
   t.doesNotThrow(() =>

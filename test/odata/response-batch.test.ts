@@ -55,14 +55,14 @@ const answer = lines(
   '--batchresponse_9f0c--',
   '',
 )
-const turned = answer
+const rewritten = answer
   .replace(`Location: ${root}`, 'Location: http://gw:8080')
   .replace(`OData-EntityId: ${root}`, 'OData-EntityId: http://gw:8080')
   .replace(`"@odata.context":"${root}`, '"@odata.context":"http://gw:8080')
   .replace(`"@odata.nextLink":"${root}`, '"@odata.nextLink":"http://gw:8080')
 
 t.test('headers and links of every part are rewritten to the gateway, and no other byte changes', async (t) => {
-  t.equal(inOneChunk(responseBatch(map, type)!, answer), turned)
+  t.equal(inOneChunk(responseBatch(map, type)!, answer), rewritten)
 })
 
 t.test('a link to another host in the headers of a part is removed', async (t) => {
@@ -74,13 +74,13 @@ t.test('a link to another host in the headers of a part is removed', async (t) =
       responseBatch(map, type, (host) => hosts.push(host))!,
       evil,
     ),
-    turned.replace('OData-EntityId: http://gw:8080/accounts(1)\r\n', ''),
+    rewritten.replace('OData-EntityId: http://gw:8080/accounts(1)\r\n', ''),
   )
   t.same(hosts, ['evil.example'])
 })
 
 t.test('line feeds, preamble and blank first lines are normalised', async (t) => {
-  t.equal(inOneChunk(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), turned)
+  t.equal(inOneChunk(responseBatch(map, type)!, `\r\n\r\n${answer.replaceAll('\r\n', '\n')}\n`), rewritten)
 })
 
 t.test('lengths that would be wrong are removed, others are unchanged', async (t) => {
@@ -149,7 +149,7 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
   )
   t.same(
     Array.from(answer, (_, cut) => inChunks(responseBatch(map, type)!, Buffer.from(answer), [cut])).filter(
-      (out) => out !== turned,
+      (out) => out !== rewritten,
     ),
     [],
   )

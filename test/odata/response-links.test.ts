@@ -240,8 +240,8 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
     /(?:^|[^.\\])@(?:odata\.)?(?:context|nextLink|deltaLink|id|editLink|readLink|navigationLink|associationLink|mediaReadLink|mediaEditLink)$/
   const outward = (value: string): string => {
     const plain = value.replaceAll('\\/', '/')
-    const turned = downstreamUrl(short, plain)
-    return turned === plain ? value : turned
+    const rewritten = downstreamUrl(short, plain)
+    return rewritten === plain ? value : rewritten
   }
 
   t.doesNotThrow(() =>

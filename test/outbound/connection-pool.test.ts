@@ -18,7 +18,7 @@ import { until } from '../support/until.ts'
 t.setTimeout(120_000)
 
 /** So long that no timer fires during a test. */
-const CALM: IdleTimes = { keep: 100_000, assumedUsed: 100_000, assumedUnused: 100_000, traffic: 100_000 }
+const NO_TIMERS: IdleTimes = { keep: 100_000, assumedUsed: 100_000, assumedUnused: 100_000, traffic: 100_000 }
 
 interface PoolFixture {
   readonly pool: ReturnType<typeof createConnectionPool>
@@ -41,7 +41,7 @@ function poolTo(
     connect,
     limit,
     onSend: (use) => uses.push(use),
-    idleTimes: { ...CALM, ...other },
+    idleTimes: { ...NO_TIMERS, ...other },
   })
   t.teardown(() => pool.destroy())
   const send = (isRepeatable: boolean, method: Dispatcher.HttpMethod, path: string): Promise<string> =>
@@ -70,7 +70,7 @@ function poolTo(
   }
 }
 
-interface FarEnd {
+interface TestServer {
   readonly port: number
   /** Its connections in order. */
   readonly connections: readonly Socket[]
@@ -78,7 +78,7 @@ interface FarEnd {
 }
 
 /** Answers 204, with `headers`; `/slow` after 100 ms. */
-async function farEnd(t: Test, headers: Record<string, string> = {}, keepAliveTimeout = 0): Promise<FarEnd> {
+async function testServer(t: Test, headers: Record<string, string> = {}, keepAliveTimeout = 0): Promise<TestServer> {
   const connections: Socket[] = []
   const server = createServer({ keepAliveTimeout }, (request, response) => {
     const answer = (): unknown => response.writeHead(204, headers).end()
@@ -91,49 +91,49 @@ async function farEnd(t: Test, headers: Record<string, string> = {}, keepAliveTi
 }
 
 /** One connection less than `count` is not enough, and no further one comes while the others are served. */
-async function untilOpen({ connections }: FarEnd, count: number): Promise<void> {
+async function untilOpen({ connections }: TestServer, count: number): Promise<void> {
   await until(() => connections.length >= count)
 }
 
 t.test('the first request finds a connection that was opened ahead, and another one follows', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port)
   pool.keepWarm()
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(20)
 
   t.equal(await write(), '204')
-  await untilOpen(far, 2)
+  await untilOpen(server, 2)
   await pause(20)
   t.equal(await write(), '204')
   t.same(uses, ['reserve', 'reused'])
 })
 
 t.test('without keepWarm nothing is opened ahead', async (t) => {
-  const far = await farEnd(t)
-  const { uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { uses, write } = poolTo(t, server.port)
 
   t.equal(await write(), '204')
   await pause(50)
-  t.equal(far.connections.length, 1)
+  t.equal(server.connections.length, 1)
   t.same(uses, ['new'])
 })
 
 t.test('concurrent requests use the reserve, a connection that is being opened, and new ones', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port)
   pool.keepWarm()
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(20)
 
   t.same(await Promise.all([write('/slow'), write('/slow'), write('/slow')]), ['204', '204', '204'])
   t.same(uses.toSorted(), ['new', 'new', 'reserve'])
-  await untilOpen(far, 4)
+  await untilOpen(server, 4)
 })
 
 t.test('a write does not use a connection that may be closing; a read does, which proves its lifetime', async (t) => {
-  const far = await farEnd(t)
-  const { uses, read, write } = poolTo(t, far.port, { assumedUsed: 100 })
+  const server = await testServer(t)
+  const { uses, read, write } = poolTo(t, server.port, { assumedUsed: 100 })
 
   await write()
   await pause(300)
@@ -148,8 +148,8 @@ t.test('a write does not use a connection that may be closing; a read does, whic
 })
 
 t.test('a lifetime that the server announces also counts', async (t) => {
-  const far = await farEnd(t, { 'keep-alive': 'timeout=5' })
-  const { uses, write } = poolTo(t, far.port, { assumedUsed: 2 })
+  const server = await testServer(t, { 'keep-alive': 'timeout=5' })
+  const { uses, write } = poolTo(t, server.port, { assumedUsed: 2 })
 
   await write()
   await pause(50)
@@ -158,12 +158,12 @@ t.test('a lifetime that the server announces also counts', async (t) => {
 })
 
 t.test('the lifetime is learned from closes of idle connections', async (t) => {
-  const far = await farEnd(t)
-  const { uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { uses, write } = poolTo(t, server.port)
 
   await write()
   await pause(100)
-  far.connections[0]!.destroy()
+  server.connections[0]!.destroy()
   await pause(50)
   await write()
   await pause(90)
@@ -199,88 +199,88 @@ t.test('after a connection broke under a request, writes do not use old connecti
 })
 
 t.test('the reserve is renewed before it is too old, and closed without requests', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port, { assumedUnused: 600, traffic: 1500, keep: 1000 })
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port, { assumedUnused: 600, traffic: 1500, keep: 1000 })
   pool.keepWarm()
-  await untilOpen(far, 3)
+  await untilOpen(server, 3)
 
   t.equal(await write(), '204')
   t.same(uses, ['reserve'])
-  await until(() => far.open() === 0)
-  const opened = far.connections.length
+  await until(() => server.open() === 0)
+  const opened = server.connections.length
   await pause(500)
-  t.equal(far.connections.length, opened, 'nothing is opened without traffic')
+  t.equal(server.connections.length, opened, 'nothing is opened without traffic')
 })
 
 t.test('a read uses the oldest connection that was opened ahead', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, read, write } = poolTo(t, far.port, { assumedUnused: 600 })
+  const server = await testServer(t)
+  const { pool, uses, read, write } = poolTo(t, server.port, { assumedUnused: 600 })
   pool.keepWarm()
-  await untilOpen(far, 3)
+  await untilOpen(server, 3)
   await pause(20)
 
   t.equal(await read(), '204')
   t.same(uses, ['reserve'])
-  t.ok(far.connections[0]!.bytesRead > 0)
-  far.connections[0]!.destroy()
+  t.ok(server.connections[0]!.bytesRead > 0)
+  server.connections[0]!.destroy()
   await pause(20)
   t.equal(await write(), '204')
-  t.equal(far.connections[1]!.bytesRead, 0, 'a write uses a younger one')
+  t.equal(server.connections[1]!.bytesRead, 0, 'a write uses a younger one')
 })
 
 t.test('no request waits for a connection that is being opened while an open one is safe', async (t) => {
   const check = async (kind: 'read' | 'write'): Promise<void> => {
-    const far = await farEnd(t)
+    const server = await testServer(t)
     const { connect } = createConnector({ timeout: 5000 }, NO_PROXIES)
     const sent: Promise<string>[] = []
     // The second connection is the next reserve. It stays in the making until the request has its response.
     const slowAfterTheFirst: typeof connect = (options, callback) => {
-      if (far.connections.length === 0) return connect(options, callback)
+      if (server.connections.length === 0) return connect(options, callback)
       const response = fixture[kind]()
       sent.push(response)
       void response.then(() => connect(options, callback))
     }
-    const fixture = poolTo(t, far.port, { assumedUnused: 6000 }, 8, slowAfterTheFirst)
+    const fixture = poolTo(t, server.port, { assumedUnused: 6000 }, 8, slowAfterTheFirst)
     fixture.pool.keepWarm()
     await until(() => sent.length > 0)
 
     t.equal(await sent[0], '204', kind)
     t.same(fixture.uses, ['reserve'])
-    t.ok(far.connections[0]!.bytesRead > 0)
+    t.ok(server.connections[0]!.bytesRead > 0)
   }
   await Promise.all([check('read'), check('write')])
 })
 
 t.test('without keepWarm the reserve is closed', async (t) => {
-  const far = await farEnd(t)
-  const { pool } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { pool } = poolTo(t, server.port)
   const ends = [pool.keepWarm(), pool.keepWarm()]
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(20)
 
   ends[0]!()
-  t.equal(far.open(), 1)
+  t.equal(server.open(), 1)
   ends[1]!()
-  await until(() => far.open() === 0)
-  t.equal(far.connections.length, 1)
+  await until(() => server.open() === 0)
+  t.equal(server.connections.length, 1)
 })
 
 t.test('a reserve connection on which the server closes or sends data is replaced', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port)
   pool.keepWarm()
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(600)
-  far.connections[0]!.end()
-  await untilOpen(far, 2)
+  server.connections[0]!.end()
+  await untilOpen(server, 2)
   await pause(600)
-  far.connections[1]!.write('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n')
-  await untilOpen(far, 3)
+  server.connections[1]!.write('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n')
+  await untilOpen(server, 3)
   await pause(20)
 
   t.equal(await write(), '204')
   t.same(uses, ['reserve'])
-  t.ok(far.connections[1]!.destroyed)
+  t.ok(server.connections[1]!.destroyed)
 })
 
 t.test('a server that closes at once does not cause endless connections', async (t) => {
@@ -298,47 +298,51 @@ t.test('a server that closes at once does not cause endless connections', async 
 })
 
 t.test('a reserve connection that ends just before a request is not used', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port)
   pool.keepWarm()
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(600)
-  far.connections[0]!.resetAndDestroy()
+  server.connections[0]!.resetAndDestroy()
   t.equal(await write(), '204')
   t.same(uses, ['new'])
 })
 
 t.test('an idle connection that ends just before a request is not used', async (t) => {
-  const far = await farEnd(t)
-  const { uses, read, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { uses, read, write } = poolTo(t, server.port)
   await write()
   await pause(20)
-  far.connections[0]!.destroy()
+  server.connections[0]!.destroy()
   t.equal(await write(), '204')
   await pause(20)
-  far.connections[1]!.resetAndDestroy()
+  server.connections[1]!.resetAndDestroy()
   t.equal(await read(), '204')
   t.same(uses, ['new', 'new', 'new'])
 })
 
 t.test('a request whose connections are all reset before it is written gets a new one', async (t) => {
-  const far = await farEnd(t)
-  const { uses, read, write } = poolTo(t, far.port)
+  const server = await testServer(t)
+  const { uses, read, write } = poolTo(t, server.port)
   const old = Array.from({ length: 4 }, () => 'new')
   for (const send of [read, write]) {
     uses.length = 0
     await Promise.all(old.map(() => send('/slow')))
     await pause(20)
-    for (const connection of far.connections) connection.resetAndDestroy()
+    for (const connection of server.connections) connection.resetAndDestroy()
     t.equal(await send(), '204')
     t.same(uses, [...old, 'new'])
-    for (const connection of far.connections) connection.destroy()
+    for (const connection of server.connections) connection.destroy()
     await pause(20)
   }
 })
 
 /** A far end that answers with each request's path; the `timesOut`th on the first connection gets a 408 before. */
-async function timingOut(t: Test, timesOut: number, delay: number): Promise<{ port: number; opened: () => number }> {
+async function timingOutServer(
+  t: Test,
+  timesOut: number,
+  delay: number,
+): Promise<{ port: number; opened: () => number }> {
   let opened = 0
   const server = createSocketServer((socket) => {
     const connection = ++opened
@@ -359,8 +363,8 @@ async function timingOut(t: Test, timesOut: number, delay: number): Promise<{ po
 t.test('after a 408 the connection carries no other request, which could get a late response', async (t) => {
   for (const timesOut of [1, 2]) {
     for (const delay of [0, 20]) {
-      const far = await timingOut(t, timesOut, delay)
-      const { pool } = poolTo(t, far.port, {}, 1)
+      const server = await timingOutServer(t, timesOut, delay)
+      const { pool } = poolTo(t, server.port, {}, 1)
       const read = (path: string): Promise<string> =>
         new Promise((resolve) => {
           const head: (number | string | undefined)[] = []
@@ -378,21 +382,21 @@ t.test('after a 408 the connection carries no other request, which could get a l
         })
       for (let n = 1; n < timesOut; n++) t.equal(await read(`/${n}`), `200 /${n}`)
       t.same(await Promise.all(['/late', '/next'].map((path) => read(path))), ['408 ', '200 /next'])
-      t.equal(far.opened(), 2)
+      t.equal(server.opened(), 2)
     }
   }
 })
 
 t.test('an idle connection on which the server sends data is closed', async (t) => {
-  const far = await farEnd(t)
-  const { uses, write } = poolTo(t, far.port, {}, 1)
+  const server = await testServer(t)
+  const { uses, write } = poolTo(t, server.port, {}, 1)
   await write()
   await pause(20)
-  far.connections[0]!.write('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+  server.connections[0]!.write('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
 
-  await until(() => far.open() === 0)
+  await until(() => server.open() === 0)
   t.equal(await write(), '204')
-  t.equal(far.connections.length, 2)
+  t.equal(server.connections.length, 2)
   t.same(uses, ['new', 'new'])
 })
 
@@ -436,35 +440,35 @@ t.test('a pool without a server at startup stops trying until there are requests
 })
 
 t.test('more requests than connections wait their turn', async (t) => {
-  const far = await farEnd(t)
-  const { write } = poolTo(t, far.port, {}, 2)
+  const server = await testServer(t)
+  const { write } = poolTo(t, server.port, {}, 2)
 
   t.same(
     await Promise.all(Array.from({ length: 5 }, () => write('/slow'))),
     Array.from({ length: 5 }, () => '204'),
   )
-  t.equal(far.connections.length, 2)
+  t.equal(server.connections.length, 2)
 })
 
 t.test('a connection that is too old for a write makes room for a new one', async (t) => {
-  const far = await farEnd(t)
-  const { uses, write } = poolTo(t, far.port, { assumedUsed: 20 }, 1)
+  const server = await testServer(t)
+  const { uses, write } = poolTo(t, server.port, { assumedUsed: 20 }, 1)
 
   await write()
   await pause(50)
   t.equal(await write(), '204')
   t.same(uses, ['new', 'new'])
-  await until(() => far.open() === 1)
+  await until(() => server.open() === 1)
 })
 
 t.test('a request that cannot be sent does not use up its connection', async (t) => {
-  const far = await farEnd(t)
-  const { pool, uses, write } = poolTo(t, far.port, {}, 1)
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port, {}, 1)
 
   t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG')
   pool.keepWarm()
   t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG', 'also while it is being opened')
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   await pause(20)
   t.equal(await write('not a path'), 'UND_ERR_INVALID_ARG')
   t.equal(await write(), '204')
@@ -472,10 +476,10 @@ t.test('a request that cannot be sent does not use up its connection', async (t)
 })
 
 t.test('a waiting request that cannot be sent is sent once, and the next one follows', async (t) => {
-  const far = await farEnd(t)
-  const { pool, write } = poolTo(t, far.port, {}, 1)
+  const server = await testServer(t)
+  const { pool, write } = poolTo(t, server.port, {}, 1)
   const running = write('/slow')
-  await untilOpen(far, 1)
+  await untilOpen(server, 1)
   const errors: string[] = []
   pool.dispatch(
     false,
@@ -489,10 +493,10 @@ t.test('a waiting request that cannot be sent is sent once, and the next one fol
 })
 
 t.test('destroy closes open connections, connections being opened, and waiting requests', async (t) => {
-  const far = await farEnd(t)
-  const { pool, write } = poolTo(t, far.port, {}, 2)
+  const server = await testServer(t)
+  const { pool, write } = poolTo(t, server.port, {}, 2)
   const sent = [write('/slow'), write('/slow'), write('/slow')]
-  await untilOpen(far, 2)
+  await untilOpen(server, 2)
   await pool.destroy()
 
   t.same(
@@ -501,13 +505,13 @@ t.test('destroy closes open connections, connections being opened, and waiting r
   )
   t.equal(await write(), 'UND_ERR_DESTROYED')
 
-  const other = poolTo(t, far.port).pool
+  const other = poolTo(t, server.port).pool
   other.keepWarm()
   await other.destroy()
-  const third = poolTo(t, far.port).pool
+  const third = poolTo(t, server.port).pool
   third.keepWarm()
-  await untilOpen(far, 4)
+  await untilOpen(server, 4)
   await pause(20)
   await third.destroy()
-  await until(() => far.open() === 0)
+  await until(() => server.open() === 0)
 })

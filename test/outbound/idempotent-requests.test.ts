@@ -96,12 +96,12 @@ t.test('a code or a refresh token is sent once, on a connection that is not abou
   await t.rejects(redeem(`${server.origin}/token`, form, optionsOf(server)), { message: /UND_ERR_SOCKET/ })
   t.equal(server.received.length, 2)
 
-  const careful = await closingServer(t, { assumedUsed: 20 })
-  await redeem(`${careful.origin}/token`, form, optionsOf(careful))
+  const shortLived = await closingServer(t, { assumedUsed: 20 })
+  await redeem(`${shortLived.origin}/token`, form, optionsOf(shortLived))
   await pause(50)
-  await redeem(`${careful.origin}/token`, form, optionsOf(careful))
+  await redeem(`${shortLived.origin}/token`, form, optionsOf(shortLived))
   t.same(
-    careful.received.map(({ onConnection }) => onConnection),
+    shortLived.received.map(({ onConnection }) => onConnection),
     [1, 1],
   )
 })

@@ -88,8 +88,8 @@ t.test('a write that returns the row needs permission to read, also if the batch
 })
 
 t.test('a dry run allows everything, and logs what rules would have refused', (t) => {
-  const told = judge({ ...strict, dryRun: true }, write)
-  t.match(told, [{ id: 'of-a-request', caller: 'billing', objection: /read-only/ }])
+  const logged = judge({ ...strict, dryRun: true }, write)
+  t.match(logged, [{ id: 'of-a-request', caller: 'billing', objection: /read-only/ }])
   t.same(judge({ ...strict, dryRun: true }, read), [])
   t.end()
 })
@@ -101,10 +101,10 @@ function judge(
   wantsRow = false,
   record = new RequestRecord('of-a-request', 0),
 ): object[] {
-  const told: object[] = []
+  const logged: object[] = []
   authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow }, exchange: { record } }, part, {
-    warn: (facts) => told.push(facts),
-    debug: (facts) => told.push(facts),
+    warn: (facts) => logged.push(facts),
+    debug: (facts) => logged.push(facts),
   })
-  return told
+  return logged
 }

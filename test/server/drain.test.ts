@@ -23,7 +23,7 @@ t.test('new connections during shutdown are answered or refused, never cut off',
   const callers = Array.from({ length: 50 }, calling)
   await pause(200)
   drain.next()
-  await Promise.all([...callers, drain.over])
+  await Promise.all([...callers, drain.finished])
 
   t.same([...new Set(outcomes)], ['200'])
 })
@@ -40,7 +40,7 @@ t.test('an earlier connection that sends its request a little later is answered'
   for await (const chunk of socket) chunks.push(chunk as Buffer)
 
   t.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 200 /)
-  await drain.over
+  await drain.finished
 })
 
 t.test('idle connections do not delay the drain, and a second call cuts off running requests', async (t) => {
@@ -54,7 +54,7 @@ t.test('idle connections do not delay the drain, and a second call cuts off runn
   drain.next()
 
   t.equal(await running, 'ECONNRESET')
-  await drain.over
+  await drain.finished
 })
 
 async function draining(t: Test, answer = (respond: () => void): void => void setTimeout(respond, 20), grace?: number) {

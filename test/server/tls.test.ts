@@ -22,12 +22,12 @@ type Pair = { readonly cert: string; readonly private: string }
 t.test(
   'a caller is authenticated by the fingerprint of its certificate, or by a name that a listed authority certified',
   async (t) => {
-    const [authority, stranger] = [await authorityOf('Contoso'), await authorityOf('Contoso')]
+    const [authority, otherAuthority] = [await authorityOf('Contoso'), await authorityOf('Contoso')]
     const [billing, web, service, pinned] = [
       await issued(authority, 'billing'),
       await issued(authority, 'x', { type: 2, value: 'web.contoso.com' }),
       await issued(authority, 'y', { type: 6, value: 'spiffe://contoso/service' }),
-      await issued(stranger, 'pinned'),
+      await issued(otherAuthority, 'pinned'),
     ]
     const ask = await gateway(t, authority.cert, [
       { name: 'billing', certificates: ['CN=billing'] },
@@ -42,7 +42,7 @@ t.test(
     t.equal(await ask(pinned), 'pinned', 'a fingerprint needs no authority')
     t.equal(await ask(), 'nobody', 'without a certificate')
     t.equal(
-      await ask(await issued(stranger, 'billing')),
+      await ask(await issued(otherAuthority, 'billing')),
       'nobody',
       'a certificate from an authority that is not listed',
     )

@@ -85,7 +85,7 @@ export async function run(
       log.error({ err: error }, 'the settings could not be read again'),
     ),
   )
-  const stopped = drain.over
+  const stopped = drain.finished
     .then(() => endOperations())
     .then(() => hotSwap.replicas.close())
     .then(() => agent.destroy())

@@ -19,7 +19,7 @@ function facts(record: object, more: object = {}): Record<string, unknown> {
 }
 
 t.test('the facts show how the user was named and where the response came from', async (t) => {
-  for (const [source, said] of [
+  for (const [source, description] of [
     ['memory', 'found in memory'],
     ['lookup', 'looked up in Dynamics'],
     ['token', "named by the caller's token"],
@@ -27,7 +27,9 @@ t.test('the facts show how the user was named and where the response came from',
     ['caller-id', 'named by the caller, by id'],
     [undefined, 'found'],
   ] as const) {
-    t.match(facts({ userSource: source }, { user: ADELE }), { 'Ran as': `Entra object id ${ADELE.objectId}, ${said}` })
+    t.match(facts({ userSource: source }, { user: ADELE }), {
+      'Ran as': `Entra object id ${ADELE.objectId}, ${description}`,
+    })
   }
   t.match(facts({ attempts: 1 }), { 'Ran as': 'the application user: the request names no user' })
   t.match(facts({ source: 'memory', attempts: 1 }), { 'Sent to Dynamics': /confirmed the row/ })
