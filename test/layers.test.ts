@@ -27,8 +27,7 @@ const PARTS: readonly Part[] = [
     name: 'observe/tracing/',
     packages: [
       '@opentelemetry/api',
-      '@opentelemetry/exporter-trace-otlp-http',
-      '@opentelemetry/exporter-trace-otlp-proto',
+      '@opentelemetry/otlp-exporter-base/node-http',
       '@opentelemetry/resources',
       '@opentelemetry/sdk-trace-base',
     ],

@@ -48,7 +48,7 @@ dynamics-gateway serve --config config/gateway.yaml # from a JSON or YAML file; 
   \`.suffixes\`, addresses and networks (\`10.0.0.0/8\`), with or without \`:port\`. Loopback and the endpoints of managed identities are always reached directly.
 - Tracing has OpenTelemetry's own variables: \`OTEL_EXPORTER_OTLP_ENDPOINT\` switches it on; \`OTEL_EXPORTER_OTLP_HEADERS\`, \`OTEL_EXPORTER_OTLP_PROTOCOL\` (\`http/protobuf\`, \`http/json\`),
   \`OTEL_EXPORTER_OTLP_TIMEOUT\`, \`OTEL_EXPORTER_OTLP_COMPRESSION\`, \`OTEL_EXPORTER_OTLP_CERTIFICATE\`, \`OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE\`, \`OTEL_EXPORTER_OTLP_CLIENT_KEY\`, all of them also as \`OTEL_EXPORTER_OTLP_TRACES_…\`;
-  \`OTEL_SERVICE_NAME\`, \`OTEL_RESOURCE_ATTRIBUTES\`, \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\`, \`OTEL_TRACES_EXPORTER\` (\`otlp\`, \`none\`) and \`OTEL_SDK_DISABLED\`. They are checked at start and need a restart; other names that begin with \`OTEL_\` are ignored.
+  \`OTEL_SERVICE_NAME\`, \`OTEL_RESOURCE_ATTRIBUTES\`, \`OTEL_TRACES_SAMPLER\`, \`OTEL_TRACES_SAMPLER_ARG\`, \`OTEL_TRACES_EXPORTER\` (\`otlp\`, \`none\`), \`OTEL_BSP_SCHEDULE_DELAY\`, \`OTEL_BSP_MAX_EXPORT_BATCH_SIZE\` and \`OTEL_SDK_DISABLED\`. They are checked at start and need a restart; other names that begin with \`OTEL_\` are ignored.
 - \`NODE_EXTRA_CA_CERTS\` adds certificate authorities, as in every Node program.
 - Examples are next to this file. For completion in an editor, start a YAML file with
   \`# yaml-language-server: $schema=./schema.json\`.

@@ -6,6 +6,9 @@ import { SettingError } from './setting.ts'
 /** The largest delay that a timer takes. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
+/** The most spans that wait. */
+const MAX_BATCH_SPANS = 2048
+
 /** `true` or `false`. */
 export function isTrue(text: string): boolean {
   return oneOf(['true', 'false'])(text) === 'true'
@@ -32,6 +35,15 @@ export function milliseconds(text: string): number {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : NaN
   if (number === 0 || !(number <= MAX_TIMEOUT_MS)) {
     throw new SettingError('is not a number of milliseconds: write 10000 for ten seconds.')
+  }
+  return number
+}
+
+/** A number of spans, more than none. */
+export function batchSize(text: string): number {
+  const number = /^\d{1,4}$/.test(text) ? Number(text) : NaN
+  if (!(number >= 1 && number <= MAX_BATCH_SPANS)) {
+    throw new SettingError(`is not a number of spans: write 1 to ${MAX_BATCH_SPANS}.`)
   }
   return number
 }

@@ -3,7 +3,7 @@ import { misspeltVariable } from './misspelt-variable.ts'
 import { belongTogether, readCertificates, readPrivateKey } from './pem-file.ts'
 import { placeholderIn } from './placeholders.ts'
 import { SettingError } from './setting.ts'
-import { endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, share } from './tracing-values.ts'
+import { batchSize, endpoint, headerPairs, isTrue, milliseconds, oneOf, pairs, share } from './tracing-values.ts'
 import { unquoted } from './unquoted.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -23,6 +23,7 @@ export interface TracingSettings {
   /** What the service is called, and its other resource attributes. */
   readonly resource: Readonly<Record<string, string>>
   readonly sampler: Sampler
+  readonly batch: BatchSettings
 }
 
 export interface Sampler {
@@ -30,6 +31,13 @@ export interface Sampler {
   readonly isParentBased: boolean
   /** Share of the other traces that is recorded: 0 to 1. */
   readonly ratio: number
+}
+
+/** How many spans are sent together. */
+export interface BatchSettings {
+  readonly maxSpans: number
+  /** How long a span waits for others, in milliseconds. */
+  readonly delayMs: number
 }
 
 const PROTOCOLS = ['http/protobuf', 'http/json'] as const
@@ -46,6 +54,8 @@ const SAMPLERS: Readonly<Record<string, { readonly isParentBased: boolean; reado
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000
+const DEFAULT_BATCH_DELAY_MS = 5000
+const DEFAULT_BATCH_SPANS = 512
 
 /**
  * Reads OpenTelemetry's variables. Without an endpoint, or where they switch it off, there is no tracing. A variable for
@@ -116,6 +126,10 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
       ...(serviceName === undefined ? {} : { 'service.name': serviceName }),
     },
     sampler: { isParentBased: sampler.isParentBased, ratio: sampler.ratio ?? ratio },
+    batch: {
+      maxSpans: read(['OTEL_BSP_MAX_EXPORT_BATCH_SIZE'], batchSize, DEFAULT_BATCH_SPANS),
+      delayMs: read(['OTEL_BSP_SCHEDULE_DELAY'], milliseconds, DEFAULT_BATCH_DELAY_MS),
+    },
   }
   if (isOff) return undefined
   errors.push(...faults, ...misspelt(variables, known))

@@ -54,6 +54,17 @@ t.test('/v1/traces is appended to the general endpoint, and not to the one for t
   }
 })
 
+t.test('the variables of the SDK limit batches', async (t) => {
+  t.same(read(ENDPOINT).settings!.batch, { maxSpans: 512, delayMs: 5000 })
+  const variables = { ...ENDPOINT, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '100', OTEL_BSP_SCHEDULE_DELAY: '20' }
+  t.same(read(variables).settings!.batch, { maxSpans: 100, delayMs: 20 })
+  for (const size of ['0', '2049', '10000', '-1', 'x']) {
+    t.same(read({ ...ENDPOINT, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: size }).errors, [
+      'OTEL_BSP_MAX_EXPORT_BATCH_SIZE is not a number of spans: write 1 to 2048.',
+    ])
+  }
+})
+
 t.test('samplers are selected by name', async (t) => {
   for (const [name, share, sampler] of [
     ['always_on', undefined, { isParentBased: false, ratio: 1 }],

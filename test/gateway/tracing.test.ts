@@ -4,19 +4,22 @@ import type { AddressInfo } from 'node:net'
 
 import * as conventions from '@opentelemetry/semantic-conventions'
 import t from 'tap'
+import type { Test } from 'tap'
 
 import { gatewayFor } from '../support/gateway-for.ts'
 import { otlpReceiver } from '../support/otlp-receiver.ts'
 import type { ReceivedSpan } from '../support/otlp-receiver.ts'
 import { until } from '../support/until.ts'
 
-// Read by the SDK, so that spans are exported soon.
-process.env['OTEL_BSP_SCHEDULE_DELAY'] = '20'
-
 const USER = { 'x-user-email': 'adele.vance@contoso.com' }
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = 'b7ad6b7169203331'
 const [INTERNAL, SERVER, CLIENT] = [1, 2, 3]
+
+/** A gateway that sends its spans soon. */
+function tracedGateway(t: Test, variables: Record<string, string>): ReturnType<typeof gatewayFor> {
+  return gatewayFor(t, { OTEL_BSP_SCHEDULE_DELAY: '20', ...variables })
+}
 
 /** The `traceparent` headers that Dynamics got. */
 function sentParents(received: readonly { readonly headers: Readonly<Record<string, unknown>> }[]): string[] {
@@ -29,7 +32,7 @@ function named(spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] {
 
 t.test('the pages of an NDJSON stream do not count as retries', async (t) => {
   const collector = await otlpReceiver(t)
-  const { url } = await gatewayFor(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+  const { url } = await tracedGateway(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   const response = await fetch(`${url}/accounts?$select=name`, {
     headers: { accept: 'application/x-ndjson', prefer: 'odata.maxpagesize=40' },
   })
@@ -43,7 +46,7 @@ t.test('the pages of an NDJSON stream do not count as retries', async (t) => {
 for (const protocol of ['http/protobuf', 'http/json']) {
   t.test(`a request is one trace from its caller to Dynamics: ${protocol}`, async (t) => {
     const collector = await otlpReceiver(t)
-    const { url, emulator } = await gatewayFor(t, {
+    const { url, emulator } = await tracedGateway(t, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       OTEL_EXPORTER_OTLP_HEADERS: 'x-key=a%20b,x-both=all',
@@ -134,7 +137,7 @@ for (const protocol of ['http/protobuf', 'http/json']) {
 
 t.test("the caller's sampling decision applies, and the ratio to other requests", async (t) => {
   const collector = await otlpReceiver(t)
-  const fixture = await gatewayFor(t, {
+  const fixture = await tracedGateway(t, {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.endpoint}/own/path`,
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
     OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
@@ -178,7 +181,7 @@ t.test("the caller's sampling decision applies, and the ratio to other requests"
 
 t.test("with a sampler that is not parent-based, the caller's sampled flag is ignored", async (t) => {
   const collector = await otlpReceiver(t)
-  const { url } = await gatewayFor(t, {
+  const { url } = await tracedGateway(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     OTEL_TRACES_SAMPLER: 'always_on',
   })
@@ -192,7 +195,7 @@ t.test("with a sampler that is not parent-based, the caller's sampled flag is ig
 
 t.test("spans name errors, and the gateway's own paths are not traced", async (t) => {
   const collector = await otlpReceiver(t)
-  const { url, emulator } = await gatewayFor(t, {
+  const { url, emulator } = await tracedGateway(t, {
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
     REQUEST_TIMEOUT: '3s',
   })
@@ -250,12 +253,12 @@ t.test("spans name errors, and the gateway's own paths are not traced", async (t
 t.test('a gateway that cannot listen stops its exporter', async (t) => {
   const collector = await otlpReceiver(t)
   const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, PORT: new URL(collector.endpoint).port }
-  await t.rejects(gatewayFor(t, variables))
+  await t.rejects(tracedGateway(t, variables))
 })
 
 t.test('histograms have exemplars with trace ids if Prometheus requests OpenMetrics', async (t) => {
   const collector = await otlpReceiver(t)
-  const { url } = await gatewayFor(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+  const { url } = await tracedGateway(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   await (await fetch(`${url}/WhoAmI`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } })).text()
 
   const page = await fetch(`${url}/-/metrics`, { headers: { accept: 'application/openmetrics-text' } })
@@ -275,7 +278,7 @@ t.test('a collector that is unreachable, refuses or hangs does not affect caller
     [refusing.endpoint, 'the collector answered 401'],
     [`http://127.0.0.1:${(stuck.address() as AddressInfo).port}`, 'no response in time, or the collector is busy'],
   ] as const) {
-    const fixture = await gatewayFor(t, {
+    const fixture = await tracedGateway(t, {
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
       OTEL_EXPORTER_OTLP_TIMEOUT: '100',
     })

@@ -10,6 +10,9 @@ type Message = Map<number, (bigint | Buffer)[]>
 export function decodeTraces(bytes: Buffer): ResourceSpans[] {
   return messages(message(bytes), 1).map((resourceSpans) => ({
     resource: attributesOf(messages(resourceSpans, 1)[0]!, 1),
+    scopes: messages(resourceSpans, 2)
+      .flatMap((scopeSpans) => messages(scopeSpans, 1))
+      .map((scope) => [text(scope, 1), text(scope, 2)]),
     spans: messages(resourceSpans, 2).flatMap((scopeSpans) => messages(scopeSpans, 2).map(spanOf)),
   }))
 }
@@ -27,6 +30,7 @@ function spanOf(span: Message): ReceivedSpan {
     attributes: attributesOf(span, 9),
     status: status === undefined ? 0 : Number(number(status, 3)),
     events: messages(span, 11).length,
+    flags: Number(number(span, 16)),
   }
 }
 

@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib'
 
 import type { Test } from 'tap'
 
+import { decodeJson } from './otlp-json.ts'
 import { decodeTraces } from './otlp-protobuf.ts'
 import { until } from './until.ts'
 
@@ -25,6 +26,8 @@ export interface ReceivedSpan {
   /** 0 unset, 2 error. */
   readonly status: number
   readonly events: number
+  /** OTLP's flags: 1 sampled, 256 and 512 a remote parent. */
+  readonly flags: number
 }
 
 /** One export as it arrived. */
@@ -69,7 +72,7 @@ export async function otlpReceiver(
     const sent = Buffer.concat(chunks)
     const body = headers['content-encoding'] === 'gzip' ? gunzipSync(sent) : sent
     exports.push({ url, headers, body })
-    const traces = headers['content-type'] === 'application/json' ? fromJson(body) : decodeTraces(body)
+    const traces = headers['content-type'] === 'application/json' ? decodeJson(body) : decodeTraces(body)
     for (const { resource, spans: of } of traces) {
       resources.push(resource)
       spans.push(...of)
@@ -91,54 +94,9 @@ export async function otlpReceiver(
   }
 }
 
-/** Spans with their resource. */
+/** Spans with their resource and the names of their scopes. */
 export interface ResourceSpans {
   readonly resource: Readonly<Record<string, unknown>>
+  readonly scopes: readonly (readonly [name: string, version: string])[]
   readonly spans: readonly ReceivedSpan[]
-}
-
-interface JsonAttribute {
-  readonly key: string
-  readonly value: Readonly<Record<string, unknown>>
-}
-
-interface JsonSpan {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  readonly kind: number
-  readonly startTimeUnixNano: string
-  readonly endTimeUnixNano: string
-  readonly attributes: readonly JsonAttribute[]
-  readonly status: { readonly code: number }
-  readonly events: readonly unknown[]
-}
-
-/** OTLP's JSON: ids are hexadecimal, 64-bit numbers are texts. */
-function fromJson(body: Buffer): ResourceSpans[] {
-  const { resourceSpans } = JSON.parse(body.toString()) as {
-    resourceSpans: { resource: { attributes: JsonAttribute[] }; scopeSpans: { spans: JsonSpan[] }[] }[]
-  }
-  return resourceSpans.map(({ resource, scopeSpans }) => ({
-    resource: attributesOf(resource.attributes),
-    spans: scopeSpans
-      .flatMap(({ spans }) => spans)
-      .map((span) => ({
-        traceId: span.traceId,
-        spanId: span.spanId,
-        parentSpanId: span.parentSpanId,
-        name: span.name,
-        kind: span.kind,
-        start: BigInt(span.startTimeUnixNano),
-        end: BigInt(span.endTimeUnixNano),
-        attributes: attributesOf(span.attributes),
-        status: span.status.code,
-        events: span.events.length,
-      })),
-  }))
-}
-
-function attributesOf(attributes: readonly JsonAttribute[]): Record<string, unknown> {
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 }

@@ -1,8 +1,7 @@
-import type { Attributes, AttributeValue } from '@opentelemetry/api'
-
 import type { AttemptRecord, RequestRecord } from '../../dynamics/request-record.ts'
 import { errorWord } from '../../logging/logged-error.ts'
 import { METHODS } from '../../odata/methods.ts'
+import type { Attributes } from './span.ts'
 import type { TracedRequest } from './traced-request.ts'
 
 // Names and attributes of spans. They follow OpenTelemetry's stable conventions for HTTP. Attributes without a
@@ -31,7 +30,7 @@ function routeOf(entitySet: string): string {
 export function serverAttributes({ facts, isEncrypted }: TracedRequest): Attributes {
   const { method, entitySet, status, code, dynamicsCode, target, user, parts } = facts
   const route = routeOf(entitySet)
-  const attributes: Record<string, AttributeValue> = {
+  const attributes: Record<string, string | number> = {
     'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',
     'http.route': route,
     'url.path': route,
@@ -57,7 +56,7 @@ export function clientAttributes(
   { resends, isLast }: { readonly resends: number; readonly isLast: boolean },
   environment: Environment | undefined,
 ): Attributes {
-  const attributes: Record<string, AttributeValue> = { 'http.request.method': method }
+  const attributes: Record<string, string | number> = { 'http.request.method': method }
   if (environment !== undefined) {
     const { address, port } = serverOf(environment)
     attributes['server.address'] = address

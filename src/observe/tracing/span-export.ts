@@ -3,15 +3,19 @@ import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ROOT_CONTEXT } from '@opentelemetry/api'
-import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base'
+import { createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http'
+import { defaultResource } from '@opentelemetry/resources'
+import { SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'
 
 import type { TracingSettings } from '../../config/tracing.ts'
+import { jsonEncoder } from './otlp-json.ts'
+import { protobufEncoder } from './otlp-protobuf.ts'
+import { spanBatches } from './span-batches.ts'
+import type { SpanBatch } from './span-batches.ts'
+import type { Attributes } from './span.ts'
 import { spansOf } from './spans.ts'
 import type { TracedRequest } from './traced-request.ts'
+import { followClock } from './unix-time.ts'
 
 // Loads OpenTelemetry's packages. It is only imported if an endpoint is set.
 
@@ -23,14 +27,11 @@ export interface SpanExport {
   readonly close: () => Promise<void>
 }
 
-/** The most spans in the queue before another request is added. */
-const MAX_QUEUED_SPANS = 2048
-
 /** How long a shutdown waits until the last spans are sent, in milliseconds. */
 const FLUSH_TIMEOUT_MS = 2000
 
-/** The most spans of one request. Its attempts, waits and lookups are limited, too. */
-const MAX_SPANS_OF_A_REQUEST = 512
+/** The most exports at a time. Only a shutdown starts more than one. */
+const MAX_EXPORTS = 30
 
 /**
  * Opens an export to the collector, over connections of its own that never carry access tokens.
@@ -42,36 +43,32 @@ export function openSpanExport(
   version: string,
   onLost: (spans: number, cause: string) => void,
 ): SpanExport {
+  // The attributes of the SDK are all known without a wait.
+  const resource = { ...defaultResource().attributes, 'service.version': version, ...settings.resource } as Attributes
+  const encoder = (settings.protocol === 'http/json' ? jsonEncoder : protobufEncoder)({ resource, version })
   const agent = agentFor(settings)
-  const options = {
-    url: settings.url,
-    headers: { ...settings.headers() },
-    timeoutMillis: settings.timeoutMs,
-    // The type is an enumeration of a package that is not a direct dependency.
-    compression: settings.compression as never,
-    httpAgentOptions: async () => agent,
-  }
-  const exporter = settings.protocol === 'http/json' ? new JsonExporter(options) : new ProtobufExporter(options)
-  let queued = 0
-  const counting: SpanExporter = {
-    export(spans, done) {
-      queued -= spans.length
-      exporter.export(spans, (result) => {
-        if (result.error !== undefined) onLost(spans.length, causeOf(result.error))
-        done(result)
-      })
+  const exporter = createOtlpHttpExportDelegate<SpanBatch, unknown>(
+    {
+      url: settings.url,
+      headers: async () => ({ ...settings.headers(), 'content-type': encoder.contentType }),
+      timeoutMillis: settings.timeoutMs,
+      compression: settings.compression,
+      concurrencyLimit: MAX_EXPORTS,
+      agentFactory: () => agent,
     },
-    shutdown: () => exporter.shutdown(),
-  }
-  const processor = new BatchSpanProcessor(counting, {
-    maxQueueSize: MAX_QUEUED_SPANS + MAX_SPANS_OF_A_REQUEST,
-    // The timeout of the exporter ends an export earlier.
-    exportTimeoutMillis: settings.timeoutMs + 1000,
-  })
-  const origin = {
-    resource: defaultResource().merge(resourceFromAttributes({ 'service.version': version, ...settings.resource })),
-    scope: { name: 'dynamics-gateway', version },
-  }
+    { serializeRequest: ({ bytes }) => bytes, deserializeResponse: () => ({}) },
+    'otlp_http_span_exporter',
+    { name: 'span', countItems: ({ spans }) => spans },
+    undefined,
+  )
+  const send = (batch: SpanBatch): Promise<void> =>
+    new Promise((resolve) => {
+      exporter.export(batch, ({ error }) => {
+        if (error !== undefined) onLost(batch.spans, causeOf(error))
+        resolve()
+      })
+    })
+  const batches = spanBatches(encoder, settings.batch, send)
   const sampler = new TraceIdRatioBasedSampler(settings.sampler.ratio)
 
   return {
@@ -79,15 +76,13 @@ export function openSpanExport(
       sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED,
     add(request) {
       // No spans are made for a collector that does not keep up.
-      if (queued >= MAX_QUEUED_SPANS) return onLost(1, 'the queue is full')
-      for (const span of spansOf(request, origin)) {
-        queued += 1
-        processor.onEnd(span)
-      }
+      if (batches.isFull()) return onLost(1, 'the queue is full')
+      followClock()
+      batches.add(spansOf(request))
     },
     async close() {
-      const flushed = processor.shutdown().catch(() => undefined)
-      await Promise.race([flushed, sleep(FLUSH_TIMEOUT_MS, undefined, { ref: false })])
+      batches.flush()
+      await Promise.race([exporter.forceFlush(), sleep(FLUSH_TIMEOUT_MS, undefined, { ref: false })])
       closeAgent(agent)
     },
   }

@@ -1,11 +1,8 @@
-import { SpanKind } from '@opentelemetry/api'
-import type { SpanContext } from '@opentelemetry/api'
-
 import { newSpanId } from '../../dynamics/request-record.ts'
 import type { RequestRecord, Wait, WaitReason } from '../../dynamics/request-record.ts'
-import { FinishedSpan, followClock } from './finished-span.ts'
-import type { SpanFacts, SpanOrigin } from './finished-span.ts'
 import { clientAttributes, serverAttributes, spanName } from './span-attributes.ts'
+import { SPAN_KIND } from './span.ts'
+import type { Span } from './span.ts'
 import type { TracedRequest } from './traced-request.ts'
 
 /**
@@ -13,44 +10,46 @@ import type { TracedRequest } from './traced-request.ts'
  * attempt. The lookups of its user are below the wait for them. Spans have only what the log may have: no query, key,
  * header value, body or address of a person.
  */
-export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly FinishedSpan[] {
+export function spansOf(request: TracedRequest): readonly Span[] {
   const { record, facts, environment } = request
-  const { traceId, parentId, spanId } = record.trace!
+  const { traceId, parentId } = record.trace!
+  const spanId = record.trace!.spanId!
   const ended = record.started + facts.ms
-  const spans: FinishedSpan[] = []
-  const root = contextOf(spanId)
-  const add = (span: SpanFacts): void => void spans.push(new FinishedSpan(span, origin))
-  followClock()
+  const spans: Span[] = []
 
-  add({
+  spans.push({
     name: spanName(facts.method, facts.entitySet),
-    kind: SpanKind.SERVER,
-    context: root,
-    parent: parentId === undefined ? undefined : { ...contextOf(parentId), isRemote: true },
+    kind: SPAN_KIND.server,
+    traceId,
+    spanId,
+    parentId,
+    isParentRemote: true,
     start: record.started,
     end: ended,
     attributes: serverAttributes(request),
     isFailed: facts.status >= 499,
   })
-  addAttempts(record, root)
-  const user = addWaits(record, root)
+  addAttempts(record, spanId)
+  const user = addWaits(record, spanId)
   for (const lookup of record.lookups ?? []) {
-    const parent = user !== undefined && lookup.started <= user.end ? user.context : root
+    const parent = user !== undefined && lookup.started <= user.end ? user.spanId : spanId
     addAttempts(lookup, parent)
     addWaits(lookup, parent)
   }
   return spans
 
-  function addAttempts(part: RequestRecord, parent: SpanContext): void {
+  function addAttempts(part: RequestRecord, parent: string): void {
     let resends = 0
     const attempts = part.allAttempts()
     for (const attempt of attempts) {
       const { start, ms, status = 0 } = attempt
-      add({
+      spans.push({
         name: spanName(attempt.method, part.entitySet),
-        kind: SpanKind.CLIENT,
-        context: contextOf(attempt.spanId),
-        parent,
+        kind: SPAN_KIND.client,
+        traceId,
+        spanId: attempt.spanId ?? newSpanId(),
+        parentId: parent,
+        isParentRemote: false,
         start,
         end: ms === undefined ? ended : start + ms,
         attributes: clientAttributes(part, attempt, { resends, isLast: attempt === attempts.at(-1) }, environment),
@@ -62,22 +61,16 @@ export function spansOf(request: TracedRequest, origin: SpanOrigin): readonly Fi
   }
 
   /** @returns the span of the wait for the user */
-  function addWaits({ waits }: RequestRecord, parent: SpanContext): Pick<SpanFacts, 'context' | 'end'> | undefined {
+  function addWaits({ waits }: RequestRecord, parent: string): Span | undefined {
     let user
     for (const wait of waits ?? []) {
-      const span = waitSpan(wait, contextOf(undefined), parent)
-      add(span)
+      const span = waitSpan(wait, traceId, parent)
+      spans.push(span)
       if (wait.reason === 'user') user = span
     }
     return user
   }
-
-  function contextOf(spanId = newSpanId()): SpanContext {
-    return { traceId, spanId, traceFlags: SAMPLED_FLAG }
-  }
 }
-
-const SAMPLED_FLAG = 1
 
 const SPAN_NAMES: Readonly<Record<WaitReason, string>> = {
   token: 'token',
@@ -87,8 +80,18 @@ const SPAN_NAMES: Readonly<Record<WaitReason, string>> = {
   retry: 'wait',
 }
 
-function waitSpan({ reason, start, ms }: Wait, context: SpanContext, parent: SpanContext): SpanFacts {
+function waitSpan({ reason, start, ms }: Wait, traceId: string, parentId: string): Span {
   const name = SPAN_NAMES[reason]
-  const attributes = name === 'wait' ? { 'gateway.wait_reason': reason } : {}
-  return { name, kind: SpanKind.INTERNAL, context, parent, start, end: start + ms, attributes, isFailed: false }
+  return {
+    name,
+    kind: SPAN_KIND.internal,
+    traceId,
+    spanId: newSpanId(),
+    parentId,
+    isParentRemote: false,
+    start,
+    end: start + ms,
+    attributes: name === 'wait' ? { 'gateway.wait_reason': reason } : {},
+    isFailed: false,
+  }
 }

@@ -8,7 +8,6 @@ import t from 'tap'
 import { readTracing } from '../../../src/config/tracing.ts'
 import { newTraceId, RequestRecord } from '../../../src/dynamics/request-record.ts'
 import type { RequestFacts } from '../../../src/observe/request-line.ts'
-import { FinishedSpan, followClock } from '../../../src/observe/tracing/finished-span.ts'
 import { openSpanExport } from '../../../src/observe/tracing/span-export.ts'
 import type { TracedRequest } from '../../../src/observe/tracing/traced-request.ts'
 import { otlpReceiver } from '../../support/otlp-receiver.ts'
@@ -93,30 +92,4 @@ t.test('the sampling ratio is applied', async (t) => {
   await spans.close()
   t.ok(sampled.length > 800 && sampled.length < 1200, `${sampled.length} of 4000`)
   t.match(newTraceId(), /^[0-9a-f]{32}$/)
-})
-
-t.test('spans follow the system clock, also after it is set', async (t) => {
-  const span = (start: number, end: number): FinishedSpan =>
-    new FinishedSpan(
-      { name: '', kind: 0, context: {} as never, parent: undefined, start, end, attributes: {}, isFailed: false },
-      {} as never,
-    )
-  const { now } = Date
-  t.teardown(() => {
-    Date.now = now
-    followClock()
-  })
-  followClock()
-  const before = span(0, 1500.5)
-  Date.now = () => now() + 3_600_000
-  followClock()
-  const after = span(0, 0)
-
-  t.ok(Math.abs(after.startTime[0] - before.startTime[0] - 3600) <= 1)
-  const [seconds, nanoseconds] = before.duration
-  t.equal(seconds, 1)
-  t.ok(Math.abs(nanoseconds - 500_500_000) < 1000)
-  const second = (1e9 - span(0, 0).startTime[1]) / 1e6
-  t.match(span(second - 1, second + 1).duration, [0, /^(1999|2000)\d{3}$/], 'across a full second')
-  t.match(span(second + 1, second + 3).duration, [0, /^(1999|2000)\d{3}$/], 'and within one')
 })

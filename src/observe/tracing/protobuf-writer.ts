@@ -1,0 +1,140 @@
+const [VARINT, FIXED_64, BYTES, FIXED_32] = [0, 1, 2, 5] as const
+
+/** A tag, and the number or the length behind it, take fewer bytes. */
+const MAX_HEAD_BYTES = 16
+
+/** A length up to this one takes one byte. */
+const MAX_SHORT_LENGTH = 127
+
+const INITIAL_BYTES = 65_536
+
+/**
+ * Writes protobuf messages into one buffer, which grows and is used again. So nothing is left to the garbage collector.
+ *
+ * @see https://protobuf.dev/programming-guides/encoding/
+ */
+export class ProtobufWriter {
+  #buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+  #length = 0
+
+  /** The number of bytes that are written. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** A whole number, not below 0. */
+  number(field: number, value: number): void {
+    this.#tag(field, VARINT)
+    this.#length = writeVarint(this.#buffer, this.#length, value)
+  }
+
+  /** A whole number, not below 0, of 4 bytes. */
+  fixed32(field: number, value: number): void {
+    this.#tag(field, FIXED_32)
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length)
+  }
+
+  /** A whole number, not below 0, of 8 bytes. */
+  fixed64(field: number, value: number): void {
+    this.#tag(field, FIXED_64)
+    const low = value % 0x1_0000_0000
+    const middle = this.#buffer.writeUInt32LE(low, this.#length)
+    this.#length = this.#buffer.writeUInt32LE((value - low) / 0x1_0000_0000, middle)
+  }
+
+  text(field: number, value: string): void {
+    const start = this.begin(field, 3 * value.length)
+    // For a short text, a call of a function that is not JavaScript costs more.
+    const isWritten = value.length <= MAX_SHORT_LENGTH && writeAscii(this.#buffer, start, value)
+    this.#length += isWritten ? value.length : this.#buffer.write(value, start)
+    this.end(start)
+  }
+
+  /** Bytes, from lowercase hexadecimal digits. */
+  hex(field: number, digits: string): void {
+    const start = this.begin(field, digits.length / 2)
+    this.#length = writeHex(this.#buffer, start, digits)
+    this.end(start)
+  }
+
+  /** Begins a message, to which everything belongs that is written before `end`. */
+  begin(field: number, bytes = 0): number {
+    this.#tag(field, BYTES, bytes)
+    // One byte for the length.
+    return ++this.#length
+  }
+
+  /** @param start the result of `begin` */
+  end(start: number): void {
+    const length = this.#length - start
+    if (length > MAX_SHORT_LENGTH) {
+      this.#reserve(MAX_HEAD_BYTES)
+      const moved = start - 1 + varintBytes(length)
+      this.#buffer.copyWithin(moved, start, this.#length)
+      this.#length = moved + length
+    }
+    writeVarint(this.#buffer, start - 1, length)
+  }
+
+  /** @returns a copy of what is written. The next message starts over. */
+  take(): Buffer {
+    const bytes = Buffer.from(this.#buffer.subarray(0, this.#length))
+    this.#length = 0
+    return bytes
+  }
+
+  #tag(field: number, type: number, bytes = 0): void {
+    this.#reserve(MAX_HEAD_BYTES + bytes)
+    this.#length = writeVarint(this.#buffer, this.#length, field * 8 + type)
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes
+    if (needed <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length))
+    this.#buffer.copy(larger, 0, 0, this.#length)
+    this.#buffer = larger
+  }
+}
+
+/** @returns the position after the number */
+function writeVarint(buffer: Buffer, position: number, value: number): number {
+  let at = position
+  let rest = value
+  while (rest > 127) {
+    buffer[at++] = (rest % 128) + 128
+    rest = Math.floor(rest / 128)
+  }
+  buffer[at++] = rest
+  return at
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) bytes++
+  return bytes
+}
+
+/** @returns whether the text is ASCII; otherwise, its beginning is written */
+function writeAscii(buffer: Buffer, start: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 127) return false
+    buffer[start + index] = code
+  }
+  return true
+}
+
+/** @returns the position after the bytes */
+function writeHex(buffer: Buffer, start: number, digits: string): number {
+  let at = start
+  for (let index = 0; index < digits.length; index += 2) {
+    buffer[at++] = 16 * valueOf(digits.charCodeAt(index)) + valueOf(digits.charCodeAt(index + 1))
+  }
+  return at
+}
+
+/** @param code the code of a digit: `0` is 48, `a` is 97 */
+function valueOf(code: number): number {
+  return code < 58 ? code - 48 : code - 87
+}
