@@ -65,11 +65,15 @@ const RENEW_AFTER = 0.8
  * milliseconds: most requests have ended by then, and their connection is free again.
  */
 const RESERVE_DELAY_MS = 250
+/**
+ * Connections that have been idle for less than this, in milliseconds, take turns: a connection that is used again at once
+ * costs 15 % more CPU per request (docs/decisions/warm-connections.md). Surplus connections leave the rotation, and are
+ * closed after `keep`.
+ */
+const ROTATION_MS = 100
 /** The time between two checks of the reserve, in milliseconds, while there is traffic. */
 const MIN_TICK_MS = 50
 const MAX_TICK_MS = 5000
-/** The default timeouts of a response's head and body, in milliseconds: those of undici. */
-const DEFAULT_TIMEOUT_MS = 300_000
 /** Heads of Dynamics' responses may be larger than Node's usual 16 KiB. */
 const MAX_HEAD_BYTES = 128 * 1024
 
@@ -164,8 +168,14 @@ export function createConnectionPool(
     if (options.signal?.aborted === true) return void handler.onError?.(options.signal.reason as Error)
     lastRequest = performance.now()
     renewals = 0
-    const waiting = { isRepeatable, options, handler }
-    if (queue.length > 0 || !send(waiting, lastRequest)) enqueue(waiting)
+    if (queue.length > 0 || !send(isRepeatable, options, handler, lastRequest)) {
+      enqueue({ isRepeatable, options, handler })
+    }
+  }
+
+  /** The cause of a failure may affect other connections too, so the request takes a safe one, and is not repeated again. */
+  function sendElsewhere(options: PoolRequest, handler: PoolHandler): void {
+    dispatch(false, { ...options, idempotent: false }, handler)
   }
 
   function enqueue(waiting: Waiting): void {
@@ -180,37 +190,46 @@ export function createConnectionPool(
   }
 
   /** Assigns a request to a connection. Returns `false` if none is free and no more may be opened. */
-  function send({ isRepeatable, options, handler }: Waiting, now: number): boolean {
+  function send(isRepeatable: boolean, options: PoolRequest, handler: PoolHandler, now: number): boolean {
     const connection = (isRepeatable ? forRead(now) : forWrite(now)) ?? addConnection()
     if (connection === undefined) return false
-    removeFrom(idle, connection)
+    if (idle.at(-1) === connection) idle.pop()
+    else removeFrom(idle, connection)
     connection.take(now, options.idempotent === true)
-    const { headersTimeout, bodyTimeout } = options
-    const timeouts = { head: headersTimeout ?? DEFAULT_TIMEOUT_MS, body: bodyTimeout ?? DEFAULT_TIMEOUT_MS }
-    // The cause may affect other connections too, so the request takes a safe one, and is not repeated again.
-    const sendElsewhere = (): void => dispatch(false, { ...options, idempotent: false }, handler)
+    // The handler has timeouts of its own, because those of undici count pauses.
     connection.client.dispatch(
       { ...options, headersTimeout: 0, bodyTimeout: 0 },
-      new PausingHandler(handler, connection, timeouts, sendElsewhere),
+      new PausingHandler(handler, connection, options, sendElsewhere),
     )
     connection.settle()
     if (connection.isUnused) keepReserve(now)
-    else if (hasTraffic(now) && renewAt() <= now) tickIn(RESERVE_DELAY_MS, now)
+    else if (mayNeedReserve(now)) tickIn(RESERVE_DELAY_MS, now)
     return true
+  }
+
+  /** Whether a write may find no connection soon. One that has just become idle is enough for it. */
+  function mayNeedReserve(now: number): boolean {
+    const youngest = idle.at(-1)
+    if (youngest !== undefined && now - youngest.idleSince < RESERVE_DELAY_MS) return false
+    return hasTraffic(now) && renewAt() <= now
   }
 
   function sendWaiting(): void {
     while (queue.length > 0 && !isDestroyed) {
       // A request that fails at once frees its connection inside `send`, which calls this function again.
       const first = queue.shift()!
-      if (!send(first, performance.now())) return void queue.unshift(first)
+      const { isRepeatable, options, handler } = first
+      if (!send(isRepeatable, options, handler, performance.now())) return void queue.unshift(first)
     }
   }
 
   /**
-   * The connection that is least likely to be closed by the server: the last used one, otherwise the last opened one.
+   * A connection in rotation if it is safe, otherwise the one that is least likely to be closed by the server: the last
+   * used one, or the last opened one.
    */
   function forWrite(now: number): PooledConnection | undefined {
+    const next = nextInRotation(Math.min(ROTATION_MS, lifetimes.used.safe()), now)
+    if (next !== undefined) return next
     for (const one of idle) one.lifetime.open(now - one.idleSince)
     const safeTime = safeTimeOf()
     let best: PooledConnection | undefined
@@ -222,22 +241,27 @@ export function createConnectionPool(
   }
 
   /**
-   * The connection that was used last, so that the others can be closed. A connection with an idle time that has not
-   * been tested yet is preferred: this request may be retried, so it can test it.
+   * A connection in rotation, otherwise the one that was used last, so that the others can be closed. A connection with
+   * an idle time that has not been tested yet is preferred: this request may be retried, so it can test it.
    */
   function forRead(now: number): PooledConnection | undefined {
-    let youngest: PooledConnection | undefined
-    let unused: PooledConnection | undefined
-    for (const one of idle) {
-      if (one.isUnused) {
-        if (unused === undefined || isBetterUnused(one, unused)) unused = one
-      } else if (lifetimes.used.isUnproven(now - one.idleSince)) {
-        return one
-      } else if (youngest === undefined || one.idleSince > youngest.idleSince) {
-        youngest = one
-      }
+    const oldest = idle.find(isUsed)
+    if (oldest === undefined) return idle.reduce<PooledConnection | undefined>(betterUnused, undefined)
+    if (lifetimes.used.isUnproven(now - oldest.idleSince)) return oldest
+    return nextInRotation(ROTATION_MS, now) ?? idle.findLast(isUsed)
+  }
+
+  /** Of the used connections that have been idle for less than `ms`, the one that has been idle for longest. */
+  function nextInRotation(ms: number, now: number): PooledConnection | undefined {
+    let next: PooledConnection | undefined
+    // They are in the order in which they became idle.
+    for (let index = idle.length - 1; index >= 0; index--) {
+      const one = idle[index]!
+      if (one.isUnused) continue
+      if (now - one.idleSince >= ms) break
+      next = one
     }
-    return youngest ?? unused
+    return next
   }
 
   function addConnection(): PooledConnection | undefined {
@@ -318,9 +342,14 @@ function isBetterForWrite(one: PooledConnection, other: PooledConnection): boole
   return one.isOpen === other.isOpen ? one.idleSince > other.idleSince : one.isOpen
 }
 
+function isUsed({ isUnused }: PooledConnection): boolean {
+  return !isUnused
+}
+
 /** The oldest open connection: the young ones are for writes. */
-function isBetterUnused(one: PooledConnection, other: PooledConnection): boolean {
-  return one.isOpen === other.isOpen ? one.idleSince < other.idleSince : one.isOpen
+function betterUnused(one: PooledConnection | undefined, other: PooledConnection): PooledConnection {
+  if (one === undefined || one.isOpen !== other.isOpen) return one?.isOpen === true ? one : other
+  return one.idleSince <= other.idleSince ? one : other
 }
 
 function removeFrom<T>(list: T[], item: T): boolean {

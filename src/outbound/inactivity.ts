@@ -1,12 +1,17 @@
 import type { Socket } from 'node:net'
 
+/** Is called when a server has become silent. */
+export interface InactivityListener {
+  readonly onInactive: () => void
+}
+
 /** Notices that a server has become silent. */
 export interface InactivityTimer {
   /**
-   * Calls `onInactive` once, when nothing has been sent or received for about `limit` milliseconds (0: never).
+   * Calls `listener` once, when nothing has been sent or received for about `limit` milliseconds (0: never).
    * Replaces the previous limit.
    */
-  readonly start: (limit: number, onInactive: () => void) => void
+  readonly start: (limit: number, listener: InactivityListener) => void
   readonly stop: () => void
 }
 
@@ -41,7 +46,7 @@ class SocketTimer implements InactivityTimer {
   limit = 0
   readonly #socket: Socket
   readonly #isExempt: () => boolean
-  #onInactive: (() => void) | undefined
+  #listener: InactivityListener | undefined
   #silentMs = 0
   /** Bytes in both directions at the last look. */
   #bytes = -1
@@ -51,16 +56,16 @@ class SocketTimer implements InactivityTimer {
     this.#isExempt = isExempt
   }
 
-  start(limit: number, onInactive: () => void): void {
+  start(limit: number, listener: InactivityListener): void {
     this.limit = limit
-    this.#onInactive = onInactive
+    this.#listener = listener
     this.#bytes = -1
     if (limit > 0) lookWithin(limit)
   }
 
   stop(): void {
     this.limit = 0
-    this.#onInactive = undefined
+    this.#listener = undefined
   }
 
   /** Counts the time since the last look, if nothing has happened in it. */
@@ -74,9 +79,9 @@ class SocketTimer implements InactivityTimer {
     }
     this.#silentMs += elapsedMs
     if (this.#silentMs < this.limit) return
-    const onInactive = this.#onInactive
+    const listener = this.#listener
     this.stop()
-    onInactive?.()
+    listener?.onInactive()
   }
 }
 

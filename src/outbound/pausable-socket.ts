@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { getSystemErrorName } from 'node:util'
 
 import { inactivityTimer } from './inactivity.ts'
+import type { InactivityListener } from './inactivity.ts'
 
 /** A connection that can be paused without pausing undici's parser. */
 export interface PausableSocket {
@@ -16,14 +17,14 @@ export interface PausableSocket {
   readonly pause: () => void
   readonly resume: () => void
   /**
-   * The request is being written. Calls `onInactive` when the server neither takes it nor responds for `limit`
+   * The request is being written. Calls `listener` when the server neither takes it nor responds for `limit`
    * milliseconds (0: never). While there is nothing to write, the request's body is late, not the server.
    */
-  readonly watchRequest: (limit: number, onInactive: () => void) => void
+  readonly watchRequest: (limit: number, listener: InactivityListener) => void
   /** The request has been written: from now on the server is late. */
   readonly requestSent: () => void
-  /** Calls `onInactive` when no data has arrived for `limit` milliseconds (0: never). Pauses do not count. */
-  readonly watchResponse: (limit: number, onInactive: () => void) => void
+  /** Calls `listener` when no data has arrived for `limit` milliseconds (0: never). Pauses do not count. */
+  readonly watchResponse: (limit: number, listener: InactivityListener) => void
   /** The response has ended: stops the timer, and ends a pause. */
   readonly release: () => void
 }
@@ -61,16 +62,16 @@ export function pausable(socket: Socket): PausableSocket {
       // Not synchronously: the parser may be running, and it is not reentrant.
       process.nextTick(readOn)
     },
-    watchRequest(limit, onInactive) {
+    watchRequest(limit, listener) {
       isUploading = true
-      timer.start(limit, onInactive)
+      timer.start(limit, listener)
     },
     requestSent() {
       isUploading = false
     },
-    watchResponse(limit, onInactive) {
+    watchResponse(limit, listener) {
       isUploading = false
-      timer.start(limit, onInactive)
+      timer.start(limit, listener)
     },
     release() {
       paused = false

@@ -2,6 +2,7 @@ import { errors } from 'undici'
 import type { Dispatcher } from 'undici'
 
 import { OwnError } from '../logging/own-error.ts'
+import type { InactivityListener } from './inactivity.ts'
 import type { PausableSocket } from './pausable-socket.ts'
 
 /** The connection of a request, and the events that it needs. */
@@ -13,21 +14,21 @@ export interface CarryingConnection {
   /** The head of the response has arrived. */
   readonly onResponse: (status: number, headers: readonly Buffer[]) => void
   /**
-   * The response is complete. `quietSince`: the earliest time at which its end may have been sent
-   * (`performance.now()`).
+   * The response is complete.
+   *
+   * @param now `performance.now()`
+   * @param quietSince the earliest time at which its end may have been sent
    */
-  readonly onComplete: (quietSince: number) => void
+  readonly onComplete: (now: number, quietSince: number) => void
   /** Returns `true` if the request can go to another connection: it was not written, or it may be repeated. */
   readonly onFailure: (error: Error) => boolean
 }
 
-/** How long the server may be silent, in milliseconds; 0: for any time. */
-interface Timeouts {
-  /** Until the head of the final response. */
-  readonly head: number
-  /** Between two pieces of its body. */
-  readonly body: number
-}
+/** The default timeouts of a response's head and body, in milliseconds: those of undici. */
+const DEFAULT_TIMEOUT_MS = 300_000
+
+/** Sends a request on another connection. */
+export type SendElsewhere<Options> = (options: Options, handler: Dispatcher.DispatchHandler) => void
 
 /**
  * Back-pressure that pauses the connection instead of undici's parser. undici 7 loses a response, or ends the process
@@ -38,28 +39,31 @@ interface Timeouts {
  *
  * @until undici 8, which needs Node 22.19
  */
-export class PausingHandler implements Dispatcher.DispatchHandler {
+export class PausingHandler<Options extends Dispatcher.DispatchOptions>
+  implements Dispatcher.DispatchHandler, InactivityListener
+{
   readonly #handler: Dispatcher.DispatchHandler
   readonly #connection: CarryingConnection
-  readonly #timeouts: Timeouts
-  readonly #sendElsewhere: () => void
+  readonly #options: Options
+  readonly #sendElsewhere: SendElsewhere<Options>
   #socket: PausableSocket | undefined
   #abort: ((error?: Error) => void) | undefined
+  #hasHead = false
   #firstPause: number | undefined
 
   /**
-   * @param timeouts instead of those of undici, which count pauses, and create and clear timers for each request
-   * @param sendElsewhere sends the request on another connection
+   * @param options of the request. Their timeouts count here and not in undici, which would count pauses, and create and
+   *   clear timers for each request
    */
   constructor(
     handler: Dispatcher.DispatchHandler,
     connection: CarryingConnection,
-    timeouts: Timeouts,
-    sendElsewhere: () => void,
+    options: Options,
+    sendElsewhere: SendElsewhere<Options>,
   ) {
     this.#handler = handler
     this.#connection = connection
-    this.#timeouts = timeouts
+    this.#options = options
     this.#sendElsewhere = sendElsewhere
   }
 
@@ -67,8 +71,12 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
     this.#abort = abort
     this.#connection.onSend()
     this.#socket = this.#connection.socket
-    this.#socket?.watchRequest(this.#timeouts.head, () => this.#abort?.(new errors.HeadersTimeoutError()))
+    this.#socket?.watchRequest(this.#options.headersTimeout ?? DEFAULT_TIMEOUT_MS, this)
     this.#handler.onConnect?.(abort)
+  }
+
+  onInactive(): void {
+    this.#abort?.(this.#hasHead ? new errors.BodyTimeoutError() : new errors.HeadersTimeoutError())
   }
 
   onRequestSent(): void {
@@ -80,7 +88,8 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
     const resume = (): void => this.#socket?.resume()
     if (status >= 200) {
       this.#connection.onResponse(status, headers)
-      this.#socket?.watchResponse(this.#timeouts.body, () => this.#abort?.(new errors.BodyTimeoutError()))
+      this.#hasHead = true
+      this.#socket?.watchResponse(this.#options.bodyTimeout ?? DEFAULT_TIMEOUT_MS, this)
     }
     if (this.#handler.onHeaders?.(status, headers, resume, statusText) === false) this.#pause()
     return true
@@ -93,8 +102,9 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
 
   onComplete(trailers: string[] | null): void {
     const broken = this.#socket?.broken === true
+    const now = performance.now()
     // During a pause the rest may have waited in the kernel.
-    this.#connection.onComplete(this.#firstPause ?? performance.now())
+    this.#connection.onComplete(now, this.#firstPause ?? now)
     this.#release()
     // For undici, any end of the connection ends a response without a length.
     if (broken) this.#handler.onError?.(new OwnError('the connection broke'))
@@ -104,7 +114,7 @@ export class PausingHandler implements Dispatcher.DispatchHandler {
   onError(error: Error): void {
     const canGoElsewhere = this.#connection.onFailure(error)
     this.#release()
-    if (canGoElsewhere) this.#sendElsewhere()
+    if (canGoElsewhere) this.#sendElsewhere(this.#options, this.#handler)
     else this.#handler.onError?.(error)
   }
 

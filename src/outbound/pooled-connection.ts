@@ -143,10 +143,10 @@ export class PooledConnection implements CarryingConnection {
     if (announced !== undefined) this.#pool.lifetimes.used.announced(announced)
   }
 
-  onComplete(quietSince: number): void {
+  onComplete(now: number, quietSince: number): void {
     this.#phase = this.#phase === 'last' ? 'ended' : 'complete'
     this.idleSince = quietSince
-    this.#completed = performance.now()
+    this.#completed = now
   }
 
   onFailure(error: Error): boolean {
