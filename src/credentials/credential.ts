@@ -41,7 +41,7 @@ export interface TokenState {
   readonly renewals: number
   readonly failures: number
   /** The last failure in one sentence for operators, with the fix; `undefined` after a success. */
-  readonly trouble: string | undefined
+  readonly lastFailure: string | undefined
   /** When the credential itself expires, such as a certificate, in milliseconds since 1970; omitted if unknown. */
   readonly credentialEnds?: number
 }

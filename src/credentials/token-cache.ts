@@ -54,7 +54,7 @@ export function cacheToken(fetch: FetchToken, { timeout, log, clock = systemCloc
       validFor: Math.max(0, current?.valid.left() ?? 0),
       renewals,
       failures,
-      trouble: failing?.failure.message,
+      lastFailure: failing?.failure.message,
       ...(credentialEnds === undefined ? {} : { credentialEnds }),
     }),
     warmUp: () => {

@@ -18,9 +18,9 @@ export type DynamicsEvent =
   /** The same, because another replica hit the limit. */
   | { readonly kind: 'shared-pause'; readonly wait: number }
   /** A request is retried. */
-  | ({ readonly kind: 'retry'; readonly trouble: RetryableFailure } & RequestIds)
+  | ({ readonly kind: 'retry'; readonly reason: RetryableFailure } & RequestIds)
   /** A request would have been retried, but the retry budget is exhausted. */
-  | ({ readonly kind: 'retry-budget'; readonly trouble: RetryableFailure } & RequestIds)
+  | ({ readonly kind: 'retry-budget'; readonly reason: RetryableFailure } & RequestIds)
   /**
    * A create with an idempotency key: its row was created; the response is that of an earlier request, remembered
    * (`replayed`) or read from the row (`recovered`); or the key came with another body, or the row got another id.

@@ -44,8 +44,8 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
     } catch (error) {
       return afterFailure(request, error, retries)
     }
-    const { response, trouble } = looked
-    if (!mayRetry(request, trouble)) return response
+    const { response, reason } = looked
+    if (!mayRetry(request, reason)) return response
     response.body.dump()
     await pauseBefore(request)
     return again(request, retries)
@@ -62,12 +62,12 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
     return attempt(request, retries - 1)
   }
 
-  function mayRetry(request: OutboundRequest, trouble: RetryableFailure | undefined): boolean {
-    if (trouble === undefined || !isRetryable(request, trouble)) return false
+  function mayRetry(request: OutboundRequest, reason: RetryableFailure | undefined): boolean {
+    if (reason === undefined || !isRetryable(request, reason)) return false
     // A retry after a stale connection adds no load: Dynamics has not seen the request.
-    const mayRetry = trouble === 'stale-connection' || budget.take()
-    onEvent({ kind: mayRetry ? 'retry' : 'retry-budget', trouble, ...requestIds(request.record) })
-    if (mayRetry) request.record.willResend(trouble)
+    const mayRetry = reason === 'stale-connection' || budget.take()
+    onEvent({ kind: mayRetry ? 'retry' : 'retry-budget', reason, ...requestIds(request.record) })
+    if (mayRetry) request.record.willResend(reason)
     return mayRetry
   }
 }
@@ -81,8 +81,8 @@ async function pauseBefore({ cancellation, record }: OutboundRequest): Promise<v
   }
 }
 
-function isRetryable({ repeatable, body }: OutboundRequest, trouble: RetryableFailure): boolean {
-  return RETRYABLE[trouble][repeatable] && (body === undefined || Buffer.isBuffer(body))
+function isRetryable({ repeatable, body }: OutboundRequest, reason: RetryableFailure): boolean {
+  return RETRYABLE[reason][repeatable] && (body === undefined || Buffer.isBuffer(body))
 }
 
 function failureOf(failure: Failure): RetryableFailure | undefined {
@@ -106,14 +106,14 @@ function failureOf(failure: Failure): RetryableFailure | undefined {
 async function failureIn(
   request: OutboundRequest,
   response: UpstreamResponse,
-): Promise<{ response: UpstreamResponse; trouble: RetryableFailure | undefined }> {
+): Promise<{ response: UpstreamResponse; reason: RetryableFailure | undefined }> {
   if (response.status === 500 && request.repeatable !== 'never') {
     const buffered = await bufferResponse(response, request)
-    return { response: buffered, trouble: isDeadlock(buffered.text) ? 'deadlock' : undefined }
+    return { response: buffered, reason: isDeadlock(buffered.text) ? 'deadlock' : undefined }
   }
   // A Retry-After is for the caller.
   const busy = response.status >= 502 && response.status <= 504 && header(response, 'retry-after') === undefined
-  return { response, trouble: busy ? 'busy' : undefined }
+  return { response, reason: busy ? 'busy' : undefined }
 }
 
 /** Whether the body of a 500 reports a deadlock in SQL Server (1205), whose victim was rolled back. */

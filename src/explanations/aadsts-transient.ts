@@ -6,7 +6,7 @@ const passing: Explanation = {
   todo: 'Nothing: the gateway retries by itself. If it persists, look at status.cloud.microsoft.',
 }
 
-/** Numbers of Microsoft's own trouble and of being asked too often: they pass by themselves. */
+/** AADSTS numbers of temporary failures of Entra and of throttling. */
 export const TRANSIENT: Readonly<Record<number, Explanation>> = {
   90006: passing,
   90024: passing,

@@ -13,13 +13,23 @@ export interface GatewayError {
   /** The host that could not be reached, where that is what happened. */
   readonly host: string | undefined
   /** What the authority last refused, with what to do. */
-  readonly trouble?: string | undefined
+  readonly lastFailure?: string | undefined
 }
 
 /** The cause of an error of the gateway, and the fix, for operators. */
-export function explainGateway({ code, message, causes = [], host = 'Dynamics', trouble }: GatewayError): Explanation {
-  if (trouble !== undefined && OF_THE_CREDENTIAL.has(code)) {
-    return { what: message, why: trouble, todo: 'Run `dynamics-gateway check`: it tries each step, and names the fix.' }
+export function explainGateway({
+  code,
+  message,
+  causes = [],
+  host = 'Dynamics',
+  lastFailure,
+}: GatewayError): Explanation {
+  if (lastFailure !== undefined && OF_THE_CREDENTIAL.has(code)) {
+    return {
+      what: message,
+      why: lastFailure,
+      todo: 'Run `dynamics-gateway check`: it tries each step, and names the fix.',
+    }
   }
   if (OF_THE_CONNECTION.has(code)) {
     const { why, todo } = explainConnection({ code: causes.map(codeOf).find((one) => one !== '') ?? 'unknown', host })

@@ -25,12 +25,12 @@ export function eventCounters(): EventCounters {
     'outcome',
   )
   const pauses = counter('gateway_holds_total', 'Pauses in sending by service protection limits.', 'target')
-  const retries = counter('gateway_retries_total', 'Retried requests.', 'target', 'trouble')
+  const retries = counter('gateway_retries_total', 'Retried requests.', 'target', 'reason')
   const retriesDenied = counter(
     'gateway_retries_denied_total',
     'Requests not retried because the retry budget was exhausted.',
     'target',
-    'trouble',
+    'reason',
   )
   const keyedCreates = counter(
     'gateway_keyed_creates_total',
@@ -63,9 +63,9 @@ export function eventCounters(): EventCounters {
       case 'shared-pause':
         return pauses.count(target)
       case 'retry':
-        return retries.count(target, event.trouble)
+        return retries.count(target, event.reason)
       case 'retry-budget':
-        return retriesDenied.count(target, event.trouble)
+        return retriesDenied.count(target, event.reason)
       case 'keyed-create':
         return keyedCreates.count(target, event.outcome)
       case 'queue-full':

@@ -9,7 +9,7 @@ import type { Exchange } from '../server/exchange.ts'
 export interface ReachedTarget {
   readonly target: Pick<Target, 'name' | 'url' | 'impersonation'>
   /** The last failure of the authority. */
-  readonly trouble: string | undefined
+  readonly lastFailure: string | undefined
 }
 
 /** The error of a finished request, and its fix; `undefined` without an error, or for an unknown one. */
@@ -31,7 +31,7 @@ export function explanationOf(
     message,
     causes,
     host: reached === undefined ? undefined : new URL(reached.target.url.origin).host,
-    trouble: reached?.trouble,
+    lastFailure: reached?.lastFailure,
   })
 }
 

@@ -67,7 +67,9 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
     const isExplained = code !== undefined && isFault(facts)
     if (!isExplained && inspector === undefined) return
     const reached =
-      observed === undefined ? undefined : { target: observed.target, trouble: observed.credential.state().trouble }
+      observed === undefined
+        ? undefined
+        : { target: observed.target, lastFailure: observed.credential.state().lastFailure }
     if (isExplained) observed?.activity.faulted(explanationOf(exchange, reached, status)!)
     inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
   }

@@ -49,7 +49,7 @@ export function targetCard(shown: ShownTarget, now: number): string {
 <section class="card"><div class="head"><strong>${escape(name)}</strong>${stateBadge(token.token, token.failures, state)}</div>
 <dl>${rows.map(([label, value]) => `<dt>${label}</dt><dd>${value}</dd>`).join('')}</dl>
 ${trafficChart(traffic)}
-${token.trouble === undefined ? '' : `<div class="fault"><p><b>Access token</b></p><p>${escape(token.trouble)}</p></div>`}
+${token.lastFailure === undefined ? '' : `<div class="fault"><p><b>Access token</b></p><p>${escape(token.lastFailure)}</p></div>`}
 ${fault === undefined ? '' : faultIn(fault, now)}</section>`
 }
 

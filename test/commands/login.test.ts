@@ -185,7 +185,7 @@ t.test('the gateway reports that Entra requires a new sign-in', async (t) => {
   })
   t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(credential.state().trouble, /Nobody has signed in.*dynamics-gateway login/)
+  t.match(credential.state().lastFailure, /Nobody has signed in.*dynamics-gateway login/)
 
   await login({ device: true }, command.io)
   for (const number of [50076, 700082, 70000]) {
@@ -193,7 +193,7 @@ t.test('the gateway reports that Entra requires a new sign-in', async (t) => {
     credential.reload()
     const { failures } = credential.state()
     await until(() => credential.state().failures > failures)
-    t.match(credential.state().trouble, /login` again/, String(number))
+    t.match(credential.state().lastFailure, /login` again/, String(number))
   }
 })
 

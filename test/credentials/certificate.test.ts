@@ -110,7 +110,7 @@ t.test('a certificate that is not registered is explained', async (t) => {
   const { authority, credential } = await credentialFor(t, { AZURE_CLIENT_CERTIFICATE_PATH: fixture('plain.pem') })
   authority.respond = refusesWith(401, 'invalid_client', 700027)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(credential.state().trouble, /AADSTS700027.*Upload the certificate/)
+  t.match(credential.state().lastFailure, /AADSTS700027.*Upload the certificate/)
 })
 
 t.test('a certificate is replaced under load without a failed request', async (t) => {

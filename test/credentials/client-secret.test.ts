@@ -279,7 +279,7 @@ t.test('an error of MSAL itself is reported by its code only', async (t) => {
   )
   t.teardown(credential.close)
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
-  t.match(credential.state().trouble, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
+  t.match(credential.state().lastFailure, /\(missing_tenant_id_error\).*AZURE_TENANT_ID/)
 })
 
 t.test('Retry-After of the authority may be a date, and is ignored if malformed', async (t) => {
@@ -314,8 +314,8 @@ t.test('a possibly truncated secret is mentioned only for refusals of the secret
   t.teardown(credential.close)
   authority.respond = refusesWith(400, 'unauthorized_client', 700016)
   await t.rejects(credential.authorization() as Promise<string>)
-  t.notMatch(credential.state().trouble, /It ends before/)
+  t.notMatch(credential.state().lastFailure, /It ends before/)
   authority.respond = refusesWith(401, 'invalid_client', 7000215)
   credential.discard('', undefined)
-  await until(() => /It ends before/.test(credential.state().trouble ?? ''))
+  await until(() => /It ends before/.test(credential.state().lastFailure ?? ''))
 })

@@ -81,12 +81,12 @@ t.test('an authority without usable endpoints is a temporary failure', async (t)
     credential.reload()
     const { failures } = credential.state()
     await until(() => credential.state().failures > failures)
-    t.match(credential.state().trouble, /no usable endpoints/)
+    t.match(credential.state().lastFailure, /no usable endpoints/)
   }
   authority.respond = (_, response) => json(response, 404, {})
   credential.reload()
   await until(() => credential.state().failures === 3)
-  t.match(credential.state().trouble, /404/)
+  t.match(credential.state().lastFailure, /404/)
 })
 
 t.test('for an unexplained refusal, the fix is to sign in again', async (t) => {
@@ -97,7 +97,7 @@ t.test('for an unexplained refusal, the fix is to sign in again', async (t) => {
     else json(response, 400, { error: 'invalid_grant', error_codes: [123456] })
   }
   await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(credential.state().trouble, /login` again/)
+  t.match(credential.state().lastFailure, /login` again/)
 })
 
 t.test('a file that is not a sign-in counts as missing', async (t) => {

@@ -113,17 +113,17 @@ t.test('distinguishes a machine without that identity from one that is not in Az
   none.authority.respond = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Identity not found' })
   await t.rejects(none.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(none.credential.state().trouble, /no such managed identity.*Azure portal/)
+  t.match(none.credential.state().lastFailure, /no such managed identity.*Azure portal/)
 
   const outside = await identityFor(t, {})
   outside.authority.server.close()
   await t.rejects(outside.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
-  t.match(outside.credential.state().trouble, /did not answer \(ECONNREFUSED\).*AZURE_TENANT_ID/)
+  t.match(outside.credential.state().lastFailure, /did not answer \(ECONNREFUSED\).*AZURE_TENANT_ID/)
 
   const silent = await identityFor(t, {}, undefined, { TOKEN_TIMEOUT: '100ms' })
   silent.authority.respond = () => {}
   await t.rejects(silent.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
-  t.match(silent.credential.state().trouble, /did not answer \(TIMEOUT\).*AZURE_TENANT_ID/)
+  t.match(silent.credential.state().lastFailure, /did not answer \(TIMEOUT\).*AZURE_TENANT_ID/)
 
   const starting = await identityFor(t, {})
   starting.authority.respond = (_, response) => json(response, 404, { error: 'not_found' })
@@ -137,7 +137,7 @@ t.test('platforms that are not supported are reported', async (t) => {
   ]) {
     const { credential } = await identityFor(t, env as Record<string, string>)
     await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-    t.match(credential.state().trouble, /not supported/)
+    t.match(credential.state().lastFailure, /not supported/)
   }
 })
 
@@ -162,7 +162,7 @@ t.test(
       await t.rejects(credential.authorization() as Promise<string>, {
         code: status < 500 ? 'GATEWAY_CREDENTIAL_REJECTED' : 'GATEWAY_TOKEN_UNAVAILABLE',
       })
-      t.match(credential.state().trouble, /does not know the environment .*\(AADSTS500011\).*DYNAMICS_URL/)
+      t.match(credential.state().lastFailure, /does not know the environment .*\(AADSTS500011\).*DYNAMICS_URL/)
       t.match(log.lines.at(-1)?.facts, { aadsts: 500011, traceId: trace, correlationId: correlation })
     }
   },
@@ -201,7 +201,7 @@ t.test('every form of the error for a missing identity is recognised', async (t)
     const { authority, credential } = await identityFor(t, {}, CLIENT_ID)
     authority.respond = (_, response) => json(response, 400, body)
     await t.rejects(credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-    t.match(credential.state().trouble, says)
+    t.match(credential.state().lastFailure, says)
   }
 })
 
@@ -210,14 +210,14 @@ t.test('other errors are not explained by a missing identity', async (t) => {
   invalid.authority.respond = (_, response) =>
     json(response, 400, { error: 'invalid_request', error_description: 'Required query variable missing' })
   await t.rejects(invalid.credential.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
-  t.match(invalid.credential.state().trouble, /responded with 400 \(invalid_request\)\. .*no explanation/)
+  t.match(invalid.credential.state().lastFailure, /responded with 400 \(invalid_request\)\. .*no explanation/)
 
   const filter = await identityFor(t, {})
   filter.authority.respond = (_, response) =>
     response.writeHead(403, { 'content-type': 'text/html' }).end('<html>blocked</html>')
   await t.rejects(filter.credential.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
-  t.match(filter.credential.state().trouble, /answered 403 with a page/)
-  t.notMatch(filter.credential.state().trouble, /no such managed identity|blocked/)
+  t.match(filter.credential.state().lastFailure, /answered 403 with a page/)
+  t.notMatch(filter.credential.state().lastFailure, /no such managed identity|blocked/)
 })
 
 const OF_THE_MACHINE = { clientId: undefined, scope: 'https://contoso.crm4.dynamics.com/.default' }

@@ -52,7 +52,7 @@ function storeFor(t: Test, fetch: FetchToken, options: { timeout?: number; clock
 interface FakeAuthority {
   asked: number
   expiresIn: number | undefined
-  trouble: Error | undefined
+  failure: Error | undefined
   gate: Promise<void> | undefined
   claims: (string | undefined)[]
   token: string | undefined
@@ -64,7 +64,7 @@ function authority(expiresIn: number | undefined = 3600): FakeAuthority {
   const fake: FakeAuthority = {
     asked: 0,
     expiresIn,
-    trouble: undefined,
+    failure: undefined,
     gate: undefined,
     claims: [],
     token: undefined,
@@ -73,7 +73,7 @@ function authority(expiresIn: number | undefined = 3600): FakeAuthority {
       fake.claims.push(claims)
       const number = fake.asked
       await fake.gate
-      if (fake.trouble !== undefined) throw fake.trouble
+      if (fake.failure !== undefined) throw fake.failure
       return { accessToken: fake.token ?? `token-${number}`, expiresIn: fake.expiresIn }
     },
   }
@@ -100,7 +100,7 @@ t.test('two hundred cold requests share one fetch', async (t) => {
 
 t.test('a cached token is returned synchronously, as a string', async (t) => {
   const store = storeFor(t, authority().fetch)
-  t.same(store.state(), { token: 'none', validFor: 0, renewals: 0, failures: 0, trouble: undefined })
+  t.same(store.state(), { token: 'none', validFor: 0, renewals: 0, failures: 0, lastFailure: undefined })
   await store.authorization()
 
   t.equal(store.authorization(), 'Bearer token-1')
@@ -110,7 +110,7 @@ t.test('a cached token is returned synchronously, as a string', async (t) => {
 
 t.test('a failure is shared by all waiting requests, with a Retry-After', async (t) => {
   const entra = authority()
-  entra.trouble = unreachable
+  entra.failure = unreachable
   const store = storeFor(t, entra.fetch)
 
   const all = await Promise.allSettled(Array.from({ length: 50 }, () => store.authorization()))
@@ -123,7 +123,7 @@ t.test('a failure is shared by all waiting requests, with a Retry-After', async 
 
 t.test('while the authority must not be contacted, requests fail at once', async (t) => {
   const entra = authority()
-  entra.trouble = failure('Asked too often.', false, { retryAfter: 500_000 })
+  entra.failure = failure('Asked too often.', false, { retryAfter: 500_000 })
   const store = storeFor(t, entra.fetch)
   await t.rejects(store.authorization() as Promise<string>)
 
@@ -133,13 +133,13 @@ t.test('while the authority must not be contacted, requests fail at once', async
     'Retry-After is followed up to a minute',
   )
   t.equal(entra.asked, 1)
-  t.equal(store.state().trouble, 'Asked too often. So it is. Wait.')
+  t.equal(store.state().lastFailure, 'Asked too often. So it is. Wait.')
 })
 
 t.test('a refused credential is a 502 and is not tried again soon', async (t) => {
   const clock = handClock()
   const entra = authority()
-  entra.trouble = refusedSecret
+  entra.failure = refusedSecret
   const store = storeFor(t, entra.fetch, { clock })
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED', statusCode: 502 })
 
@@ -147,27 +147,27 @@ t.test('a refused credential is a 502 and is not tried again soon', async (t) =>
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_CREDENTIAL_REJECTED' })
   t.equal(entra.asked, 1)
   clock.pass(20_000)
-  entra.trouble = undefined
+  entra.failure = undefined
   t.equal(await store.authorization(), 'Bearer token-2')
   t.match(store.log.lines, [{ level: 'error', facts: { aadsts: 7000215 } }, { level: 'info' }, { level: 'debug' }])
 })
 
 t.test('after a short outage a token is fetched within two seconds, without a request', async (t) => {
   const entra = authority()
-  entra.trouble = unreachable
+  entra.failure = unreachable
   const store = storeFor(t, entra.fetch)
   store.warmUp()
   await until(() => store.state().failures === 1)
-  entra.trouble = undefined
+  entra.failure = undefined
 
   await until(() => store.state().token === 'fresh')
   t.equal(entra.asked, 2)
-  t.equal(store.state().trouble, undefined)
+  t.equal(store.state().lastFailure, undefined)
 })
 
 t.test('after a long outage the first callers get a token within two seconds', async (t) => {
   const entra = authority()
-  entra.trouble = unreachable
+  entra.failure = unreachable
   const clock = handClock()
   const store = storeFor(t, entra.fetch, { clock })
   for (let second = 0; second < 60; second += 1) {
@@ -178,7 +178,7 @@ t.test('after a long outage the first callers get a token within two seconds', a
     entra.asked > 20 && entra.asked <= 60,
     `the authority is asked every other second meanwhile: ${entra.asked} times`,
   )
-  entra.trouble = undefined
+  entra.failure = undefined
   await Promise.resolve(store.authorization()).catch(() => undefined)
   clock.pass(2000)
 
@@ -206,7 +206,7 @@ t.test('while the authority is down, a token is served as long as it is valid, a
   const entra = authority(3600)
   const store = storeFor(t, entra.fetch, { clock })
   await store.authorization()
-  entra.trouble = unreachable
+  entra.failure = unreachable
   store.reload()
   await until(() => store.state().failures === 1)
 
@@ -255,7 +255,7 @@ t.test('a fetch that hangs ends at the timeout, for all waiting requests', async
 
   await t.rejects(Promise.all([store.authorization(), store.authorization()]), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
   t.type(ended, AuthorityFailure)
-  t.match(store.state().trouble, /within 60 ms/)
+  t.match(store.state().lastFailure, /within 60 ms/)
 })
 
 t.test('a refused token is replaced once for all requests that used it', async (t) => {
@@ -312,7 +312,7 @@ t.test('a refused token stays in use if the authority returns no other', async (
   const entra = authority()
   const store = storeFor(t, entra.fetch)
   const old = await store.authorization()
-  entra.trouble = unreachable
+  entra.failure = unreachable
   store.discard(old)
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
 
@@ -377,10 +377,10 @@ t.test('a reload fetches a new token, even during another fetch, and keeps the o
 
 t.test('a reload does not wait for the pause after a failure', async (t) => {
   const entra = authority()
-  entra.trouble = refusedSecret
+  entra.failure = refusedSecret
   const store = storeFor(t, entra.fetch)
   await t.rejects(store.authorization() as Promise<string>)
-  entra.trouble = undefined
+  entra.failure = undefined
   store.reload()
 
   t.equal(await store.authorization(), 'Bearer token-2')
@@ -391,7 +391,7 @@ t.test('an unexpected error counts as a failure and is not shown', async (t) => 
     throw new Error('s3cret')
   })
   await t.rejects(store.authorization() as Promise<string>, { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
-  t.notMatch(store.state().trouble, /s3cret/)
+  t.notMatch(store.state().lastFailure, /s3cret/)
 })
 
 t.test('warming up fetches once, and does not retry by itself', async (t) => {

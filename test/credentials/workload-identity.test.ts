@@ -46,7 +46,7 @@ t.test('sends the current content of the file, also after Kubernetes replaced it
   credential.reload()
   await until(() => credential.state().failures === 1)
   t.equal(credential.authorization(), token, 'a file that is being written does not discard the token')
-  t.match(credential.state().trouble, /holds no token/)
+  t.match(credential.state().lastFailure, /holds no token/)
 })
 
 t.test('a missing token file is explained, and the access token stays in use', async (t) => {
@@ -67,6 +67,6 @@ t.test('a missing token file is explained, and the access token stays in use', a
   rmSync(`${dir}/token`)
   credential.reload()
   await until(() => credential.state().failures === 1)
-  t.match(credential.state().trouble, /cannot be read \(ENOENT\).*azure\.workload\.identity/)
+  t.match(credential.state().lastFailure, /cannot be read \(ENOENT\).*azure\.workload\.identity/)
   t.equal(credential.authorization(), token)
 })

@@ -164,7 +164,7 @@ t.test('retries: reset of a connection that was used before', async (t) => {
     t.equal(count - 1, sends[request.repeatable], kind)
     t.equal(request.record.allAttempts()[0]!.connection, 'reused')
     t.same(
-      events.map((event) => 'trouble' in event && event.trouble),
+      events.map((event) => 'reason' in event && event.reason),
       sends[request.repeatable] === 2 ? ['stale-connection'] : [],
     )
   }
@@ -189,7 +189,7 @@ t.test('retries: no connection, so nothing was sent', async (t) => {
 
     await t.rejects(send(make()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
 
-    t.match(events[0], { kind: 'retry', trouble: 'no-connection' }, kind)
+    t.match(events[0], { kind: 'retry', reason: 'no-connection' }, kind)
   }
 })
 

@@ -67,7 +67,7 @@ t.test('if a connection breaks before the response, a read is retried, a write n
   const reader = await failingFirst(t, reset)
   t.equal((await reader.send(outbound())).status, 204)
   t.equal(reader.seen.length, 2)
-  t.match(reader.events, [{ kind: 'retry', trouble: 'broke-off' }])
+  t.match(reader.events, [{ kind: 'retry', reason: 'broke-off' }])
 
   for (const write of [create(), conditional(), outbound({ method: 'DELETE' })]) {
     const { send, seen } = await failingFirst(t, reset)
@@ -98,7 +98,7 @@ t.test('a read on a connection that was just closed is retried on another one', 
 
     t.equal((await send(outbound())).status, 204, end)
     t.same(unanswered, ['GET'])
-    t.match(events, [{ kind: 'retry', trouble: 'stale-connection' }])
+    t.match(events, [{ kind: 'retry', reason: 'stale-connection' }])
     t.equal(opened.length, 5)
   }
 })
@@ -134,7 +134,7 @@ t.test('after a database deadlock, which was rolled back, reads and conditional 
     const { send, seen, events } = await failingFirst(t, deadlock)
     t.equal((await send(request)).status, 204)
     t.equal(seen.length, 2)
-    t.match(events, [{ kind: 'retry', trouble: 'deadlock' }])
+    t.match(events, [{ kind: 'retry', reason: 'deadlock' }])
   }
   const { send, seen } = await failingFirst(t, deadlock)
   const answer = await send(create())
@@ -185,7 +185,7 @@ t.test('without a connection, any method is retried', async (t) => {
   const { send, events } = connectionFixture(t, `http://127.0.0.1:${port}`)
 
   await t.rejects(send(create()), { code: 'GATEWAY_DYNAMICS_UNREACHABLE' })
-  t.match(events, [{ kind: 'retry', trouble: 'no-connection' }])
+  t.match(events, [{ kind: 'retry', reason: 'no-connection' }])
   t.equal(events.length, 1)
 })
 
@@ -214,7 +214,7 @@ t.test('connections that Dynamics has closed do not affect reads, and writes do 
     await pause(2)
   }
   t.ok(resets >= 15, `${resets} closed connections were met, more than a budget would bear`)
-  t.ok(events.every((event) => event.kind === 'retry' && event.trouble === 'stale-connection'))
+  t.ok(events.every((event) => event.kind === 'retry' && event.reason === 'stale-connection'))
 
   t.equal((await send(create())).status, 204)
   await pause(2500)

@@ -19,18 +19,23 @@ async function opened(t: Test, options: BrowserContextOptions = {}): Promise<Fix
   const fixture = await gatewayFor(t, { INSPECTOR: 'true' })
   const browser = await openChromium(t)
   const page = await browser.newPage(options)
-  const troubles: string[] = []
-  page.on('pageerror', ({ message }) => troubles.push(message))
+  const pageErrors: string[] = []
+  page.on('pageerror', ({ message }) => pageErrors.push(message))
   page.on('dialog', (dialog) => {
-    troubles.push(`dialog: ${dialog.message()}`)
+    pageErrors.push(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) troubles.push(message.text())
+    if (['error', 'warning'].includes(message.type())) pageErrors.push(message.text())
   })
   await page.goto(fixture.running.inspectorLink!)
   await page.waitForSelector('#live.on')
-  return { ...fixture, page, troubles, ask: (path, init) => fetch(fixture.url + path, init).then((r) => r.text()) }
+  return {
+    ...fixture,
+    page,
+    troubles: pageErrors,
+    ask: (path, init) => fetch(fixture.url + path, init).then((r) => r.text()),
+  }
 }
 
 interface Opened {

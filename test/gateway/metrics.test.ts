@@ -46,7 +46,7 @@ t.test('throttling, retries and refusals of a request are counted', async (t) =>
   t.equal(value(all, 'gateway_requests_total{target="dynamics",method="GET",status="404"'), 1)
   t.equal(value(all, 'gateway_limits_total{target="dynamics",limit="count",outcome="waited"}'), 1)
   t.equal(value(all, 'gateway_holds_total{target="dynamics"}'), 1)
-  t.equal(value(all, 'gateway_retries_total{target="dynamics",trouble='), 1)
+  t.equal(value(all, 'gateway_retries_total{target="dynamics",reason='), 1)
   t.equal(value(all, 'gateway_token_refused_total{target="dynamics",outcome="sent again"}'), 1)
   t.equal(value(all, 'gateway_token_state{target="dynamics",state="fresh"}'), 1)
   t.ok(value(all, 'gateway_token_expiry_seconds{target="dynamics"}') > 3000)

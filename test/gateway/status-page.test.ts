@@ -73,13 +73,13 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await (await fetch(`${url}/WhoAmI`)).arrayBuffer()
     const browser = await openChromium(t)
     const page = await browser.newPage({ colorScheme, viewport: { width: 390, height: 800 } })
-    const troubles: string[] = []
-    page.on('console', (message) => troubles.push(message.text()))
+    const pageErrors: string[] = []
+    page.on('console', (message) => pageErrors.push(message.text()))
     await page.goto(`${url}/-/`)
 
     t.same(await page.evaluate<string[]>(LOW_CONTRAST_TEXTS), [])
     t.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 390)
     t.equal(await page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius"), '12px', 'styled')
-    t.same(troubles, [])
+    t.same(pageErrors, [])
   })
 }

@@ -76,8 +76,8 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   watch({ kind: 'request-paused', wait: 1000, waits: true, id })
   watch({ kind: 'request-paused', wait: 1000, waits: false, id })
   watch({ kind: 'pause', wait: 1000, id })
-  watch({ kind: 'retry', trouble: 'broke-off', id })
-  watch({ kind: 'retry-budget', trouble: 'busy', id })
+  watch({ kind: 'retry', reason: 'broke-off', id })
+  watch({ kind: 'retry-budget', reason: 'busy', id })
   watch({ kind: 'queue-full', id })
   watch({ kind: 'circuit', state: 'open', id })
   watch({ kind: 'circuit', state: 'closed' })
@@ -94,8 +94,8 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
     'gateway_held_total{target="sales",outcome="waited"} 1',
     'gateway_held_total{target="sales",outcome="turned away"} 1',
     'gateway_holds_total{target="sales"} 1',
-    'gateway_retries_total{target="sales",trouble="broke-off"} 1',
-    'gateway_retries_denied_total{target="sales",trouble="busy"} 1',
+    'gateway_retries_total{target="sales",reason="broke-off"} 1',
+    'gateway_retries_denied_total{target="sales",reason="busy"} 1',
     'gateway_queue_full_total{target="sales"} 1',
     'gateway_circuit_opened_total{target="sales"} 1',
     'gateway_token_refused_total{target="sales",outcome="sent again"} 1',
@@ -132,7 +132,7 @@ t.test('shows the current state', async (t) => {
       validFor: 90_000,
       renewals: 7,
       failures: 1,
-      trouble: 'Entra is away',
+      lastFailure: 'Entra is away',
       credentialEnds: Date.now() + 86_400_000,
     }),
     connection: () => connection,
@@ -181,7 +181,7 @@ t.test('shows the current state', async (t) => {
 t.test('has fewer than a thousand series whatever callers send, and counts every request', async (t) => {
   const all = metrics()
   all.show('sales', {
-    credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, trouble: undefined }),
+    credential: () => ({ token: 'fresh', validFor: 1, renewals: 1, failures: 0, lastFailure: undefined }),
     connection: () => ({
       circuit: 'closed',
       running: 0,
@@ -222,7 +222,7 @@ t.test('has fewer than a thousand series whatever callers send, and counts every
 t.test('many targets share series, which stay below a thousand', async (t) => {
   const all = metrics()
   const limits = ['count', 'time', 'concurrency', 'other'] as const
-  const troubles = ['no-connection', 'stale-connection', 'broke-off', 'deadlock', 'busy'] as const
+  const reasons = ['no-connection', 'stale-connection', 'broke-off', 'deadlock', 'busy'] as const
   for (let number = 0; number < 200; number++) {
     const watch = all.watch(`target-${number}`)
     for (const waits of [true, false]) {
@@ -230,9 +230,9 @@ t.test('many targets share series, which stay below a thousand', async (t) => {
       watch({ kind: 'request-paused', wait: 1, waits, id })
       watch({ kind: 'token-refused', repeated: waits, id })
     }
-    for (const trouble of troubles) {
-      watch({ kind: 'retry', trouble, id })
-      watch({ kind: 'retry-budget', trouble, id })
+    for (const reason of reasons) {
+      watch({ kind: 'retry', reason, id })
+      watch({ kind: 'retry-budget', reason, id })
     }
     for (const outcome of ['created', 'replayed', 'recovered', 'reused', 'id differs'] as const) {
       watch({ kind: 'keyed-create', outcome, id })
@@ -246,7 +246,7 @@ t.test('many targets share series, which stay below a thousand', async (t) => {
         validFor: 1000 * (200 - number),
         renewals: 1,
         failures: 0,
-        trouble: undefined,
+        lastFailure: undefined,
         ...(number % 2 === 0 ? { credentialEnds: Date.now() + 86_400_000 } : {}),
       }),
       connection: () => ({

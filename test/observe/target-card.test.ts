@@ -13,7 +13,14 @@ function card(
   changes: Partial<ConnectionState> = {},
   changed: object = {},
 ): string {
-  const token = { token: 'fresh', validFor: 1000, renewals: 1, failures: 0, trouble: undefined, ...changed } as const
+  const token = {
+    token: 'fresh',
+    validFor: 1000,
+    renewals: 1,
+    failures: 0,
+    lastFailure: undefined,
+    ...changed,
+  } as const
   const state: ConnectionState = {
     circuit: 'closed',
     running: 0,

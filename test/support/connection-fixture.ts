@@ -115,7 +115,7 @@ export function fixedToken(...tokens: string[]): Credential & { readonly discard
     discarded,
     authorization: () => `Bearer ${tokens[Math.min(discarded.length, tokens.length - 1)] ?? 'token'}`,
     discard: (authorization, claims) => discarded.push([authorization, claims]),
-    state: () => ({ token: 'fresh', validFor: 3_600_000, renewals: 1, failures: 0, trouble: undefined }),
+    state: () => ({ token: 'fresh', validFor: 3_600_000, renewals: 1, failures: 0, lastFailure: undefined }),
     warmUp() {},
     reload() {},
     close() {},
