@@ -9,10 +9,7 @@ import type { InactivityListener } from './inactivity.ts'
 export interface PausableSocket {
   /** Whether the connection may have been cut: its end is not accepted as the end of a response. */
   readonly broken: boolean
-  /**
-   * Whether much of the request is still to be sent. A few bytes do not count: TLS reports them as sent only in the next
-   * turn of the event loop, when the response of a fast server has already arrived.
-   */
+  /** Whether the kernel has not taken all bytes of the request yet. */
   readonly sending: boolean
   readonly pause: () => void
   readonly resume: () => void
@@ -51,7 +48,7 @@ export function pausable(socket: Socket): PausableSocket {
       return broken
     },
     get sending() {
-      return socket.writableNeedDrain
+      return hasUnsentBytes(socket)
     },
     pause() {
       paused = true
@@ -112,7 +109,26 @@ export function pausable(socket: Socket): PausableSocket {
 /** The members of Node's handles that are used. */
 interface Handle {
   readonly reading?: boolean
-  readonly _parent?: { readonly readStart?: () => number; readonly readStop?: () => number }
+  /** The bytes that the kernel has not taken. */
+  readonly writeQueueSize?: number
+  readonly readStart?: () => number
+  readonly readStop?: () => number
+  /** The TCP connection beneath TLS. */
+  readonly _parent?: Handle
+}
+
+function handleOf(socket: Socket): Handle | null {
+  const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
+  return handle
+}
+
+/**
+ * Whether the kernel has not taken all bytes. Node's own count is too late over TLS: it includes a write until the next
+ * turn of the event loop, when a fast server has already responded.
+ */
+function hasUnsentBytes(socket: Socket): boolean {
+  const handle = handleOf(socket)
+  return ((handle?.['_parent'] ?? handle)?.writeQueueSize ?? 0) > 0
 }
 
 /**
@@ -121,7 +137,7 @@ interface Handle {
  * being read, or while reading is stopped. Without a handle the result is `false`.
  */
 function isClosedByPeer(socket: TLSSocket): boolean {
-  const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null }
+  const handle = handleOf(socket)
   if (handle?.reading === false) return true
   const beneath = handle?.['_parent']
   const started = beneath?.readStart?.()

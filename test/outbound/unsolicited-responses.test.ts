@@ -141,23 +141,26 @@ t.test('nor what follows it in the same TLS record, or arrives on an idle TLS co
 t.test('a response that arrives while its request is still being sent is the last on its connection', async (t) => {
   // More than the buffers of both ends.
   const body = Buffer.from(`${'-'.repeat(32 * 1024 * 1024)}!`)
-  for (const crosses of [true, false]) {
-    const { connections, send } = await farEnd(t, (socket, path) => {
-      if (path !== '/large') return answer(socket, path)
-      socket.on('data', (chunk: Buffer) => {
-        if (chunk.includes('!')) answer(socket, path)
-      })
-      if (!crosses) return
-      answer(socket, '/foreign')
-      socket.pause()
-      setTimeout(() => socket.resume(), 50)
-    })
-    t.same(await Promise.all([send('/large', body), send('/next')]), [crosses ? '/foreign' : '/large', '/next'])
-    t.equal(connections.length, crosses ? 2 : 1)
+  for (const tls of [undefined, await certificate()]) {
+    for (const crosses of [true, false]) {
+      const onRequest = (socket: Socket, path: string): void => {
+        if (path !== '/large') return answer(socket, path)
+        socket.on('data', (chunk: Buffer) => {
+          if (chunk.includes('!')) answer(socket, path)
+        })
+        if (!crosses) return
+        answer(socket, '/foreign')
+        socket.pause()
+        setTimeout(() => socket.resume(), 50)
+      }
+      const { connections, send } = await farEnd(t, onRequest, tls)
+      t.same(await Promise.all([send('/large', body), send('/next')]), [crosses ? '/foreign' : '/large', '/next'])
+      t.equal(connections.length, crosses ? 2 : 1)
+    }
   }
 })
 
-t.test('a fast response to a small request over TLS keeps its connection', async (t) => {
+t.test('a fast response over TLS keeps its connection', async (t) => {
   const { cert, key } = await certificate()
   // In a thread of its own, the server may respond before Node reports the request as sent.
   const worker = new Worker(
@@ -167,7 +170,7 @@ t.test('a fast response to a small request over TLS keeps its connection', async
     const server = createServer(workerData, (socket) => {
       connections++
       const response = () => 'HTTP/1.1 200 OK\\r\\nx-path: ' + connections + '\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
-      socket.on('error', () => {}).on('data', () => socket.write(response()))
+      socket.on('error', () => {}).on('data', (chunk) => chunk.includes('!') && socket.write(response()))
     })
     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`,
     { eval: true, workerData: { cert, key } },
@@ -176,5 +179,8 @@ t.test('a fast response to a small request over TLS keeps its connection', async
   const port = await new Promise<number>((resolve) => worker.once('message', resolve))
   const send = sender(t, `https://127.0.0.1:${port}`, { cert, key })
 
-  for (let count = 0; count < 300; count++) t.equal(await send('/'), '1')
+  for (const size of [1, 20_000, 200_000]) {
+    const body = Buffer.from(`${'-'.repeat(size)}!`)
+    for (let count = 0; count < 100; count++) t.equal(await send('/', body), '1', `${size} bytes`)
+  }
 })
