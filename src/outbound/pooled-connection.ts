@@ -5,6 +5,7 @@ import type { buildConnector } from 'undici'
 
 import { announcedLifetime } from './idle-lifetime.ts'
 import type { IdleLifetime } from './idle-lifetime.ts'
+import { optimizingParserLater } from './parser-optimization.ts'
 import { pausable } from './pausable-socket.ts'
 import type { PausableSocket } from './pausable-socket.ts'
 import type { CarryingConnection } from './pausing.ts'
@@ -69,7 +70,7 @@ export class PooledConnection implements CarryingConnection {
     this.#pool = pool
     this.client = new Client(new URL(`${pool.destination.protocol}//${pool.destination.host}`), {
       ...pool.clientOptions,
-      connect: (options, callback) => this.#give(options, callback),
+      connect: (options, onConnect) => this.#give(options, optimizingParserLater(onConnect)),
     })
     this.client
       .on('drain', () => this.#onDrain())

@@ -17,7 +17,12 @@ const MAX_TOPICS = 1000
  * @param max the most entries; the least recently used one is evicted
  */
 export function inProcess(max: number): Replicas {
-  const entries = new LRUCache<string, string>({ max, ttlResolution: TTL_RESOLUTION_MS })
+  // With `max`, a cache allocates memory for all its entries at once: 2.8 MB for 100,000.
+  const entries = new LRUCache<string, string>({
+    maxSize: max,
+    sizeCalculation: () => 1,
+    ttlResolution: TTL_RESOLUTION_MS,
+  })
   /** The last message of each topic. */
   const last = new LRUCache<string, string>({ max: MAX_TOPICS, ttlResolution: TTL_RESOLUTION_MS })
   const topics = new EventEmitter().setMaxListeners(0)
