@@ -83,17 +83,25 @@ t.test('the rest of a long body follows its first bytes, whether it ends or fail
     whole.pipeTo(to)
     t.same(to.heard, heard)
   }
-  const { body, arrives, resumed } = controlledBody()
-  const prefix = bufferPrefix(body, 3, () => undefined)
-  arrives().write(Buffer.from('first'))
-  const to = collector()
-  ;(await prefix).body().pipeTo(to)
-  t.equal(resumed(), 1)
-  to.resume!()
-  t.equal(resumed(), 2)
-  arrives().write(Buffer.from('second'))
-  arrives().end()
-  t.same(to.heard, ['first', 'second', 'end'])
+})
+
+t.test('the rest of a long body flows while it arrives, and ends or fails as it does', async (t) => {
+  for (const [ends, heard] of [
+    [(sink: Sink) => sink.end(), ['first', 'second', 'end']],
+    [(sink: Sink) => sink.fail(new Error('reset')), ['first', 'second', 'failed: reset']],
+  ] as const) {
+    const { body, arrives, resumed } = controlledBody()
+    const prefix = bufferPrefix(body, 3, () => undefined)
+    arrives().write(Buffer.from('first'))
+    const to = collector()
+    ;(await prefix).body().pipeTo(to)
+    t.equal(resumed(), 1)
+    to.resume!()
+    t.equal(resumed(), 2)
+    arrives().write(Buffer.from('second'))
+    ends(arrives())
+    t.same(to.heard, heard)
+  }
 })
 
 t.test('a body that does not arrive fails with an error of the gateway', async (t) => {

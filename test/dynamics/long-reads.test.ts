@@ -110,6 +110,10 @@ t.test('a truncated response is an error, never complete', async (t) => {
       response.writeHead(200, TYPE).write(cut)
       setTimeout(() => response.destroy(), 30)
     },
+    'the connection breaks in the middle of gzip': (response: ServerResponse) => {
+      response.writeHead(200, { ...TYPE, 'content-encoding': 'gzip' }).write(gzipSync(cut).subarray(0, -4))
+      setTimeout(() => response.destroy(), 30)
+    },
     'it ends without the last delimiter': (response: ServerResponse) => response.writeHead(200, TYPE).end(cut),
     'the coding is none': (response: ServerResponse) =>
       response.writeHead(200, { ...TYPE, 'content-encoding': 'gzip' }).end(gzipSync(cut).subarray(0, -4)),
