@@ -10,6 +10,7 @@ import { connectCredential } from '../../src/credentials/connect-credential.ts'
 import { onBehalfOf } from '../../src/credentials/user-tokens.ts'
 import type { UserToken } from '../../src/credentials/user-tokens.ts'
 import { issuesToken, json, memoryLog, startAuthority } from '../support/authority.ts'
+import { until } from '../support/until.ts'
 
 const CERTIFICATE = new URL('../../../test/credentials/certificates/plain.pem', import.meta.url).pathname
 
@@ -67,6 +68,21 @@ t.test('an unresponsive authority costs no more than TOKEN_TIMEOUT', async (t) =
   const tokens = credential.onBehalfOf!.tokensOf(ADELE)
   await t.rejects(Promise.resolve(tokens.authorization()), { code: 'GATEWAY_TOKEN_UNAVAILABLE', retryAfter: 1 })
   authority.respond = issuesToken()
+})
+
+t.test('when Entra asks to wait, no exchange is tried until then, and exchanges succeed afterwards', async (t) => {
+  const { authority, credential } = await credentialFor(t, { secret: { env: 'SECRET' } })
+  authority.respond = (_, response) => json(response, 429, { error: 'throttled' }, { 'retry-after': '1' })
+  const authorizationOf = async (id: string): Promise<string> =>
+    credential.onBehalfOf!.tokensOf({ ...ADELE, id }).authorization()
+  const start = performance.now()
+  await t.rejects(authorizationOf('first'), { code: 'GATEWAY_TOKEN_UNAVAILABLE' })
+  const requests = authority.requests.length
+  authority.respond = issuesToken()
+
+  await until(() => authorizationOf('second').then(Boolean, () => false))
+  t.ok(performance.now() - start >= 1000)
+  t.equal(authority.requests.length, requests + 1)
 })
 
 t.test('nor does an exchange that ignores its signal, as undici does while it connects', async (t) => {
