@@ -16,10 +16,19 @@ const FLUSH_LINES = 100
 /** How long a crashing process waits for a write in progress, in milliseconds. */
 const EXIT_WAIT_MS = 100
 
+/** A destination that writes many lines at once. */
+export interface BatchedDestination extends DestinationStream {
+  /**
+   * Writes a line that is made when the batch is written: many in a row take a fraction of the time.
+   */
+  readonly writeLater: (line: () => string) => void
+  readonly flush: (done?: (error?: Error) => void) => void
+}
+
 /** Batched standard output, in order. An exit or a crash loses nothing, a SIGKILL the waiting lines. */
-export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (done?: (error?: Error) => void) => void } {
+export function batchedStdout(atExit: AtExit): BatchedDestination {
   let due: NodeJS.Timeout | undefined
-  let lines: string[] = []
+  let lines: (string | (() => string))[] = []
   let onTheWay = false
   // Before pino, which also writes at exit, and does not wait.
   atExit(() => {
@@ -33,24 +42,27 @@ export function batchedStdout(atExit: AtExit): DestinationStream & { flush: (don
     onTheWay = false
   })
   return {
-    write: (line) => {
-      lines.push(line)
-      if (lines.length === FLUSH_LINES) return writeOut()
-      due ??= setTimeout(() => {
-        due = undefined
-        writeOut()
-      }, FLUSH_MS)
-    },
+    write: add,
+    writeLater: add,
     flush: (done) => {
       writeOut()
       out.flush(done)
     },
   }
 
+  function add(line: string | (() => string)): void {
+    lines.push(line)
+    if (lines.length === FLUSH_LINES) return writeOut()
+    due ??= setTimeout(() => {
+      due = undefined
+      writeOut()
+    }, FLUSH_MS)
+  }
+
   /** Joined to one string: single lines would each be scanned and copied three times. */
   function writeOut(): void {
     if (lines.length === 0) return
-    out.write(lines.join(''))
+    out.write(lines.map((line) => (typeof line === 'string' ? line : line())).join(''))
     lines = []
     onTheWay = true
     out.flush()

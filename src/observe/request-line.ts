@@ -8,6 +8,7 @@ import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
 import { formatMs } from '../server/format-ms.ts'
+import type { BatchedDestination } from './batched-stdout.ts'
 
 /** The fields of a request's log line. Never its query, keys, body, headers or e-mail address. */
 export interface RequestFacts {
@@ -44,6 +45,8 @@ export interface RequestFacts {
   readonly pages: number | undefined
   readonly rows: number | undefined
   readonly causes: readonly string[] | undefined
+  /** When the request ended: milliseconds since 1970. */
+  readonly endedAt: number
 }
 
 /** Collects the facts of a finished request. */
@@ -64,7 +67,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     code: exchange.code,
     dynamicsCode: record.dynamicsCode,
     ms: performance.now() - exchange.started,
-    timings: exchange.timings,
+    timings: { ...exchange.timings },
     caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
     user:
       user?.systemUserId ??
@@ -80,6 +83,7 @@ export function requestFacts(request: FastifyRequest, reply: FastifyReply): Requ
     pages: record.pages === 0 ? undefined : record.pages,
     rows: record.pages === 0 ? undefined : record.rows,
     causes: exchange.causes ?? (record.bodyError === undefined ? undefined : [errorWord(record.bodyError)]),
+    endedAt: Date.now(),
   }
 }
 
@@ -112,15 +116,17 @@ export function levelOf(facts: Pick<RequestFacts, 'status' | 'code' | 'entitySet
  * microseconds to determine the type of every field.
  */
 export function requestLog(log: Logger): (facts: RequestFacts) => void {
-  const { [pino.symbols.streamSym]: stream } = log as Logger & { [pino.symbols.streamSym]: DestinationStream }
+  const { [pino.symbols.streamSym]: stream } = log as Logger & {
+    [pino.symbols.streamSym]: DestinationStream & Partial<BatchedDestination>
+  }
+  const write = stream.writeLater ?? ((line: () => string): void => stream.write(line()))
   return (facts) => {
-    const level = levelOf(facts)
-    if (log.isLevelEnabled(level)) stream.write(lineOf(level, facts))
+    if (log.isLevelEnabled(levelOf(facts))) write(() => lineOf(facts))
   }
 }
 
 /** Hand-written JSON. Missing fields are omitted. */
-function lineOf(level: string, facts: RequestFacts): string {
+function lineOf(facts: RequestFacts): string {
   const {
     timings,
     code,
@@ -139,7 +145,7 @@ function lineOf(level: string, facts: RequestFacts): string {
   } = facts
   // Ids, methods, entity sets and codes of the gateway contain no characters that JSON escapes.
   return (
-    `{"level":"${level}","time":${Date.now()},"id":"${facts.id}"` +
+    `{"level":"${levelOf(facts)}","time":${facts.endedAt},"id":"${facts.id}"` +
     (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +
     (target === undefined ? '' : `,"target":"${target}"`) +
     `,"method":"${facts.method}","entitySet":"${facts.entitySet}","status":${facts.status}` +

@@ -43,6 +43,8 @@ const MAX_NAME_LENGTH = 64
 
 const OTHER = 'other'
 
+const MAX_UNCOUNTED = 100
+
 /** Upper bounds of the buckets, in seconds. */
 const GATEWAY_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1]
 const WAIT_BUCKETS_S = [0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30]
@@ -133,16 +135,40 @@ export function requestMetrics(): RequestMetrics {
   const sumsOf = (of: 'pages' | 'rows'): Value[] =>
     [...streams].map(([target, sums]) => ({ labels: { target }, value: sums[of] }))
 
+  /** Finished requests that are not counted yet: many in a row take a fraction of the time. */
+  let uncounted: RequestDone[] = []
+
+  function countAll(): void {
+    const requests = uncounted
+    uncounted = []
+    requests.forEach(countRequest)
+  }
+
+  /** Counts the waiting requests before a scrape. */
+  const afterCounting =
+    (collect: Collect): Collect =>
+    () => {
+      countAll()
+      return collect()
+    }
+
+  function countRequest(request: RequestDone): void {
+    const { caller, target, traceId, connection, pages = 0, rows = 0 } = request
+    if (request.source !== undefined) reads.count(target, request.source)
+    if (connection !== undefined) connections.count(target, connection)
+    if (pages > 0) countRows(target, pages, rows)
+    count(caller.length > MAX_NAME_LENGTH ? caller.slice(0, MAX_NAME_LENGTH) : caller, target, request)
+    own.observe(request.own / 1000, traceId)
+    wait.observe(request.wait / 1000, traceId)
+    dynamics.observe(request.dynamics / 1000, traceId)
+  }
+
   return {
     done(request) {
-      const { caller, target, traceId, connection, pages = 0, rows = 0 } = request
-      if (request.source !== undefined) reads.count(target, request.source)
-      if (connection !== undefined) connections.count(target, connection)
-      if (pages > 0) countRows(target, pages, rows)
-      count(caller.length > MAX_NAME_LENGTH ? caller.slice(0, MAX_NAME_LENGTH) : caller, target, request)
-      own.observe(request.own / 1000, traceId)
-      wait.observe(request.wait / 1000, traceId)
-      dynamics.observe(request.dynamics / 1000, traceId)
+      // The exemplar of a trace has the time of its request.
+      if (request.traceId !== undefined) return countRequest(request)
+      uncounted.push(request)
+      if (uncounted.length === MAX_UNCOUNTED) countAll()
     },
     collect: [
       read(
@@ -159,7 +185,7 @@ export function requestMetrics(): RequestMetrics {
       own.collect,
       wait.collect,
       dynamics.collect,
-    ],
+    ].map(afterCounting),
   }
 }
 
