@@ -8,7 +8,7 @@ import { loadSettings } from '../src/config/load.ts'
 import { createAgent } from '../src/outbound/agent.ts'
 import { EntraRouter } from '../test/support/gateway-on-sockets.ts'
 
-// The gateway of the soak test, in a process of its own so that its memory can be measured. Started by `soak.ts`, which
+// The gateway of the soak test, in its own process so that its memory can be measured. Started by `soak.ts`, which
 // is answered on every message with what the process holds.
 
 /** The memory and handles of a process, after a garbage collection. */

@@ -84,7 +84,7 @@ export interface Emulator {
   readonly load: Readonly<Load>
   /** How the environment behaves; can be changed at any time. */
   readonly switches: Switches
-  /** What was changed of the definitions. */
+  /** Changes of the definitions. */
   readonly schema: SchemaChanges
   /** How tokens are made; can be changed at any time. */
   readonly tokens: TokenSettings

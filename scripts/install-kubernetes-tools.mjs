@@ -53,5 +53,5 @@ function unzipped(zip, wanted) {
     }
     at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32)
   }
-  throw new Error(`${PACKAGE} holds no ${wanted}`)
+  throw new Error(`${PACKAGE} does not contain ${wanted}`)
 }

@@ -1,5 +1,5 @@
 // Lays out what npm publishes, in dist/package: the bundle and its documents. The bundle holds all code, so the package
-// depends on no other, and whoever installs it runs what was tested. `npm run package`, then `npm publish dist/package`.
+// has no dependencies, so that an installation runs exactly what was tested. `npm run package`, then `npm publish dist/package`.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -23,7 +23,7 @@ Replace the environment and the two ids; only pods with the label calls-dynamics
 )
 print('kustomize/base/gateway.yaml', 'The base: see the overlays for what to change.', service)
 
-// The chart of an app looks for the charts that it depends on in a folder of its own.
+// The chart of an app looks for its dependencies in its own folder `charts`.
 const work = mkdtempSync(join(tmpdir(), 'gateway-charts-'))
 try {
   cpSync(join(charts, 'sample-app'), join(work, 'sample-app'), { recursive: true })

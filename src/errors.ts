@@ -91,7 +91,7 @@ export const UserTokenForAnotherApp = createError(
   401,
 )
 
-/** The environment takes no request without a person's token. */
+/** The environment accepts only requests with a person's token. */
 export const UserTokenRequired = createError(
   'GATEWAY_USER_TOKEN_REQUIRED',
   "This environment is reached as the person who is signed in only: send the person's token for the gateway's app " +
@@ -419,7 +419,7 @@ export function isGatewayError(error: unknown): boolean {
 
 /** Data of an error besides its text. */
 export interface RetryLater {
-  /** Seconds, a whole number of at least 1, for the Retry-After header. */
+  /** Seconds, an integer of at least 1, for the Retry-After header. */
   retryAfter?: number
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Emulator } from '../../emulator/emulator.ts'
 import { freePort, statusOf } from '../../test/support/rolling-update.ts'
 
-/** A replica: the built bundle in a process of its own, always on the same port. */
+/** A replica: the built bundle in its own process, always on the same port. */
 export interface GatewayProcess {
   readonly port: number
   /** Whether a load balancer would send requests to it. */

@@ -7,7 +7,7 @@ import { printRounds } from './throughput.ts'
 /** Shares of requests that are traced; 0: tracing is on, and no trace is recorded. `undefined`: tracing is off. */
 const SHARES = [undefined, 0, 0.1, 1]
 
-/** The cost of tracing: off, only for callers that request it, 10 %, 100 %. Each round has a process of its own. */
+/** The cost of tracing: off, only for callers that request it, 10 %, 100 %. Each round runs in its own process. */
 export async function tracing(rounds: number, seconds: number): Promise<Rounds> {
   const command = gateway()
   const results = await interleaved(

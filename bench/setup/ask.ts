@@ -14,7 +14,7 @@ export interface AskOptions {
   readonly retryForMs?: number
 }
 
-/** Sends one request on a connection of its own, to check what is measured. */
+/** Sends one request on its own connection, to check what is measured. */
 export async function ask(
   port: number,
   path: string,

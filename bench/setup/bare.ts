@@ -1,7 +1,4 @@
-/**
- * The peer: @fastify/http-proxy with nothing but a verified certificate and a header of its own. `node
- * bare.js PORT ORIGIN`
- */
+/** The peer: @fastify/http-proxy that only verifies the certificate and adds a header. `node bare.js PORT ORIGIN` */
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 import { Agent } from 'undici'

@@ -1,6 +1,6 @@
 /**
- * The floor of an answer from memory: a Fastify route that gives one constant response, with the head that the gateway
- * gives, and has no feature at all. `node constant.js PORT ORIGIN`
+ * The floor of a response from memory: a Fastify route that returns one constant response, with the head of the
+ * gateway's responses, and without features. `node constant.js PORT ORIGIN`
  */
 import Fastify from 'fastify'
 

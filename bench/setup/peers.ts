@@ -32,7 +32,7 @@ export const headers = {
 /** Other programs to compare with, and whether they are installed. */
 export const programs = { nginx: installed('nginx'), caddy: installed('caddy') } as const
 
-/** All peers that are installed; the gateway, as it is built, last. */
+/** All installed peers; the built gateway last. */
 export function peers(): readonly Peer[] {
   const others = [
     programs.nginx === undefined ? [] : [nginx(programs.nginx)],

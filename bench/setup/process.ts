@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { folder, installed, sleep } from './machine.ts'
 
-/** A program that runs on a core of its own. */
+/** A program that runs on its own core. */
 export interface Running {
   readonly pid: number
   readonly stop: () => Promise<void>

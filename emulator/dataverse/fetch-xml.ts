@@ -25,7 +25,7 @@ const TAG = /<(\/?)([a-z-]+)((?:\s+[a-z-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?
 const FETCH_ATTRIBUTES = new Set(['version', 'mapping', 'output-format', 'top', 'count', 'page', 'paging-cookie'])
 const OPERATORS = new Set(['eq', 'ne', 'in', 'null', 'not-null'])
 
-/** Reads FetchXML. Throws 400 for what is none, and 501 for what Dataverse knows and the emulator does not. */
+/** Reads FetchXML. Throws 400 if it is malformed, and 501 for what Dataverse supports and the emulator does not. */
 export function parseFetchXml(xml: string): Fetch {
   let fetch: ReadonlyMap<string, string> | undefined
   let entity: string | undefined

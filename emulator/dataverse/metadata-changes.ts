@@ -8,7 +8,7 @@ import { badPayload, DataverseError } from './errors.ts'
 import { guidOf } from './guid.ts'
 import { type Column, entityTypes, type EntityType } from './schema.ts'
 
-/** What was changed of the definitions since the environment began. */
+/** Changes of the definitions since the environment was created. */
 export interface SchemaChanges {
   /** Grows with each change. */
   version: bigint

@@ -79,7 +79,7 @@ function columnOf(name: string, type: EntityType): string {
   throw badQuery(`'${type.name}' entity doesn't contain attribute with Name = '${name}'.`)
 }
 
-/** Where the page begins: behind the row of the cookie, or else by its number, as in pages of old. */
+/** Where the page begins: after the row of the cookie, or else by page number. */
 function startOf(rows: readonly Row[], { page, cookie }: Fetch, size: number, type: EntityType): number {
   if (cookie === undefined) return (page - 1) * size
   const last = rows.findIndex((row) => cookieAfter(row, page - 1, type) === cookie)

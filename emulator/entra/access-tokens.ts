@@ -27,7 +27,7 @@ export interface AccessTokens {
   revoke(): void
 }
 
-/** An issuer of JWTs with a key of its own. */
+/** An issuer of JWTs with its own key. */
 export function createAccessTokens(settings: TokenSettings): AccessTokens {
   const key = randomBytes(32)
   let generation = 0
@@ -76,7 +76,7 @@ export function createAccessTokens(settings: TokenSettings): AccessTokens {
       if (!audiences.includes(String(claims['aud']))) return 'audience'
       const isPerson = claims['scp'] !== undefined
       if (Number(String(claims['uti']).split('.')[1]) < generation) {
-        // Only clients that declared cp1 are told what is asked of the person.
+        // Only clients that declared cp1 get the claims challenge.
         return isPerson && !(claims['xms_cc'] ?? []).includes('cp1') ? 'expired' : 'revoked'
       }
       return { applicationId: String(claims['appid']), personId: isPerson ? claims['oid'] : undefined }

@@ -27,7 +27,7 @@ export interface UserTokens {
   readonly jwk: Readonly<Record<string, unknown>>
 }
 
-/** An issuer of tokens signed with RS256, with a key of its own. */
+/** An issuer of tokens signed with RS256, with its own key. */
 export function createUserTokens(): UserTokens {
   let pair: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | undefined
   // Generated on first use: most tests never need it.

@@ -1,6 +1,6 @@
 import type { Row } from '../dataverse/rows.ts'
 
-/** Name and value of a header, as it goes on the wire. */
+/** Name and value of a header, as sent. */
 export type Header = readonly [name: string, value: string]
 
 /** The user that a request runs as. */

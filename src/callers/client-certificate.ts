@@ -29,7 +29,7 @@ export function certificateOwner<T>(
  */
 function certificateNames(socket: TLSSocket): string[] {
   const certificate = socket.getPeerCertificate()
-  // A certificate is proven by the handshake; without one Node gives an empty object.
+  // A certificate is proven by the handshake; without one Node returns an empty object.
   if (certificate?.fingerprint256 === undefined) return []
   const now = Date.now()
   if (!(Date.parse(certificate.valid_from) <= now && now <= Date.parse(certificate.valid_to))) return []

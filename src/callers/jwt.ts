@@ -22,7 +22,7 @@ export type TokenFault =
   | { readonly fault: 'form' | 'issuer' | 'algorithm' | 'audience' | 'signature' | 'expired' | 'not yet valid' }
   | { readonly fault: 'caller'; readonly missing: Condition; readonly claims: JWTPayload }
 
-/** The holder of a token, or why there is none. */
+/** The claims of a token, or why it was refused. */
 export type TokenVerdict =
   | { readonly holder: TokenHolder; readonly fault?: undefined }
   | ({ readonly holder?: undefined } & TokenFault)

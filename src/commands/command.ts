@@ -43,7 +43,7 @@ type ValueOf<O> = O extends { readonly parse: (text: string, option: string) => 
 /** The value of an option is wrong. The message says what to write. */
 export class OptionError extends Error {}
 
-/** Defines a command whose `run` gets the values of its own options. */
+/** Defines a command whose `run` gets the values of its options. */
 export function command<const O extends Options>(
   of: Omit<Command, 'options' | 'run'> & {
     readonly options: O

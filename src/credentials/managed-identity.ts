@@ -12,7 +12,7 @@ import type { ArcPaths } from './managed-identity/arc.ts'
 import { endpointOf } from './managed-identity/endpoint.ts'
 import { explainRefusal, NO_IDENTITY, noResponse } from './managed-identity/explain-failure.ts'
 
-/** The identity that Azure gives the machine, app or container. */
+/** The managed identity that Azure assigns to the machine, app or container. */
 export const managedIdentityKind: CredentialKind<'managed-identity'> = {
   connect: ({ clientId }, { target, agent, env }) => ({
     fetch: managedIdentity({ clientId, scope: scopeOf(target), dispatcher: agent, env, arc: ARC }),

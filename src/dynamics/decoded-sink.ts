@@ -4,7 +4,7 @@ import type { Sink } from './send.ts'
 
 /** A sink that undoes a content coding on the way to another one. */
 export interface DecodedSink extends Sink {
-  /** Releases the decoder when nobody wants the rest. */
+  /** Releases the decoder when the rest is not needed. */
   readonly destroy: () => void
 }
 

@@ -41,7 +41,7 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
   if (REQUEST_INVALID.has(code)) return 'request-invalid'
   // A certificate error is permanent: a retry fails too.
   if (!sent) return TLS_ERROR_CODES.test(code) ? 'untrusted' : 'unreachable'
-  // undici 7 gives some errors of its parser no code.
+  // Some parser errors of undici 7 have no code.
   const isUnreadable = name === 'HTTPParserError' || code.startsWith('HPE_') || INVALID_RESPONSE_CODES.has(code)
   return isUnreadable ? 'answer-invalid' : 'broke-off'
 }

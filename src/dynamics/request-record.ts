@@ -179,7 +179,7 @@ export class RequestRecord {
     return this.attempts === 0 ? [] : [...(this.#earlier ?? []), this.#last()]
   }
 
-  /** `traceparent` for the current attempt, with a span of its own; `undefined` if the gateway does not trace. */
+  /** `traceparent` for the current attempt, with its own span; `undefined` if the gateway does not trace. */
   attemptTraceparent(): string | undefined {
     const { trace } = this
     if (trace?.spanId === undefined) return undefined

@@ -1,6 +1,6 @@
 import type { OutboundRequest } from './send.ts'
 
-/** The advice where nobody knows whether a write was executed. */
+/** The advice when it is unknown whether a write was executed. */
 const PERHAPS_MADE = 'The change may have been made. Check before you send it again.'
 
 /** The advice after a create with an `Idempotency-Key`. */

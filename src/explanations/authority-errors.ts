@@ -78,7 +78,7 @@ export function explainAuthorityResponse(facts: FailureFacts): Explanation {
 }
 
 /**
- * Authorities that are not Microsoft's, and managed identities, give OAuth's codes alone.
+ * Authorities that are not Microsoft's, and managed identities, return only OAuth error codes.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
  */

@@ -2,11 +2,11 @@
 export interface Explanation {
   /** What happened, in one sentence. */
   readonly what: string
-  /** Why, as far as there is evidence of it; else that there is none. */
+  /** Why, as far as there is evidence; otherwise a statement that there is none. */
   readonly why: string
   /** The one thing to do, with the path in the portal. */
   readonly todo: string
-  /** The service's own sentence, quoted, for whoever asks with `check`; never for a log: it comes from outside. */
+  /** The service's own sentence, quoted, for the output of `check`. Never for a log, because it comes from outside. */
   readonly says?: string
 }
 

@@ -56,7 +56,7 @@ const SIGN_IN_PATH = /\/(?:oauth2?|adfs|saml2?|authorize|sign-?in|log-?[io]n|sso
 
 /**
  * Why a response is not Dynamics' own, as far as its head shows it; `undefined` where it may be. Pages and redirects
- * are told apart: each has a place of its own to look at.
+ * are distinguished: each has its own place to look at.
  */
 export function explainForeign(evidence: ResponseEvidence): Explanation | undefined {
   const { status, contentType, location, challenge } = evidence

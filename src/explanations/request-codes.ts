@@ -1,7 +1,7 @@
 import type { Explanation } from './explanation.ts'
 
 /**
- * Dataverse's codes for faults of the request itself, whoever it runs as.
+ * Dataverse's codes for errors in the request itself, for any user.
  *
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes
  */

@@ -28,7 +28,7 @@ export interface RequestFacts {
   readonly caller: string
   /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` if it was refused before. */
   readonly user: string | undefined
-  /** Where the response came from, where that was not a call of its own. */
+  /** The source of the response, if it did not need its own call. */
   readonly source?: 'memory' | 'shared' | undefined
   readonly priority: 'background' | undefined
   /** How often it was sent to Dynamics. */

@@ -4,7 +4,7 @@ const MAX_NAMED_TARGETS = 6
 /** The label of all other targets together. */
 const OTHER = 'other'
 
-/** Makes the function that gives a target its label: its name, or with many targets one that it shares. */
+/** Returns the function from a target to its label: its name, or a shared one if there are many targets. */
 export function targetLabels(): (target: string) => string {
   const named = new Set<string>()
   return (target) => {
@@ -13,10 +13,10 @@ export function targetLabels(): (target: string) => string {
   }
 }
 
-/** Which of several targets stands for all. */
+/** Which of several targets represents all. */
 export type Fold = 'least' | 'most'
 
-/** The values of several targets as one, added up unless one stands for all; those that are not known count for nothing. */
+/** The values of several targets as one: the sum, unless one target represents all. Unknown values are ignored. */
 export function folded(values: readonly (number | undefined)[], fold: Fold | undefined): number | undefined {
   const known = values.filter((value) => value !== undefined)
   if (known.length === 0) return undefined

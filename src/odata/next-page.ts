@@ -7,7 +7,7 @@ import type { UrlMap } from './url-map.ts'
  *
  * @param path of the page before
  * @param link absolute, or relative to the API root
- * @returns `undefined` when it leads to another host or resource: nobody has judged whether the caller may read that
+ * @returns `undefined` when it leads to another host or resource: the caller was not authorized to read that
  */
 export function nextPagePath(map: UrlMap, path: string, link: string): string | undefined {
   const next = pathIn(map, path, link)

@@ -2,7 +2,7 @@ import { MalformedBatch } from './batch-error.ts'
 import { jsonScanner } from './json-scanner.ts'
 import { bytesOf, textOf } from './text-transform.ts'
 
-/** Reads a page of a collection as it arrives, and gives its rows out. */
+/** Reads a page of a collection as it arrives, and returns its rows. */
 export interface PageRows {
   /**
    * Takes the next chunk.

@@ -9,7 +9,7 @@ import { METHODS } from '../odata/methods.ts'
  */
 export const KNOWS_QUERY = METHODS_OF_NODE.includes('QUERY')
 
-/** The methods that callers may use: those of the Web API, and QUERY, which stands for a GET. */
+/** The methods that callers may use: those of the Web API, and QUERY, which is executed as a GET. */
 export const CALLER_METHODS: readonly string[] = [...METHODS, ...METHODS_OF_NODE.filter((method) => method === 'QUERY')]
 
 /** The same as the header `Allow` has them. */

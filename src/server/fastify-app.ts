@@ -12,7 +12,8 @@ import { respondWithError } from './error-handler.ts'
 export type Attach = (handler: RequestListener) => Server
 
 /**
- * Fastify without parts of its own: it routes by the prefixes of targets, answers what has no route, and answers errors.
+ * Fastify without its body parsers and error pages: it routes by the prefixes of targets, and answers unknown routes
+ * and errors.
  *
  * @param prefixes `/sales`, or empty for a single target
  */

@@ -8,7 +8,7 @@ import type { AddressInfo, ListenOptions } from 'node:net'
 import type { Settings } from '../config/schema.ts'
 import { SettingsError } from '../config/settings-error.ts'
 
-/** What is wrong with an address and port that the system does not give, by the system's code. */
+/** Why the system refuses an address and port, by error code. */
 const PORT_FIXES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is already in use, perhaps by another gateway: stop it, or change PORT (or HOST)',
   EACCES: 'may not be used by this user: set PORT to 1024 or above',
@@ -30,7 +30,7 @@ const SOCKET_FIXES: Readonly<Record<string, string>> = {
  *
  * @returns the address to call, for people: `http://127.0.0.1:8080`, `unix:/run/gateway.sock`
  * @param variables what the names of the variables begin with that say so
- * @throws {SettingsError} when the system does not give the address
+ * @throws {SettingsError} when the system refuses the address
  */
 export async function listen(
   server: Server,

@@ -7,7 +7,7 @@ export interface UnreadableRequest {
   readonly entitySet: string
   readonly status: number
   readonly code: string
-  /** What the caller was told. */
+  /** The error in the response. */
   readonly message: string
   /** Node's code of the fault. */
   readonly cause?: string | undefined

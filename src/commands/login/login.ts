@@ -87,7 +87,7 @@ async function signIn(
   }
 }
 
-/** Why nobody is signed in. Throws `error` again where it is a bug. */
+/** Why the sign-in failed. Rethrows `error` if it is a bug. */
 export function explanationOf(error: unknown, port: number, { store }: Pick<DelegatedTarget, 'store'>): Explanation {
   if (error instanceof AuthorityFailure) return error.explanation
   const { code = '', syscall } = error as NodeJS.ErrnoException

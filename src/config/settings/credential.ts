@@ -84,7 +84,7 @@ export const credentialKinds = {
   },
   'managed-identity': {
     runsAs: 'application',
-    settings: group('The identity that Azure gives the machine, app or container.', {
+    settings: group('The managed identity that Azure assigns to the machine, app or container.', {
       clientId: optional(
         {
           description: 'The client id of a user-assigned identity. Default: the system-assigned identity.',

@@ -78,7 +78,7 @@ export function createAdaptiveLimit(ceiling: () => number, clock: () => number):
   const refusals = createRefusedLimit(clock)
   let settled = ceiling()
   let reason: LimitReason = 'ceiling'
-  /** Response times at the settled limit. The trial has a limit and times of its own. */
+  /** Response times at the settled limit. The trial has its own limit and times. */
   let times = createResponseTimes()
   let trial: { readonly limit: number; readonly times: ResponseTimes; readonly until: number } | undefined
   /** Requests to be sent until measured times belong to the current limit. */

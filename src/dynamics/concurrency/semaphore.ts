@@ -50,8 +50,8 @@ interface Waiter {
 const BACKGROUND_SHARE = 0.1
 
 /**
- * Slots, and a queue. Fairness keys take turns at free slots; a key with its full share lets the others go first. When
- * the queue is full, the key with the most waiting requests loses its newest one: a busy caller cannot crowd out the
+ * Slots, and a queue. Fairness keys take turns at free slots; a key at its full share lets others go first. When the
+ * queue is full, the key with the most waiting requests loses its newest one: a busy caller cannot crowd out the
  * others.
  */
 export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptions): Semaphore {

@@ -6,7 +6,7 @@ import type { RequestFacts } from '../request-line.ts'
 import type { Captured } from './capture.ts'
 
 /**
- * What the inspector needs of a request that is over. References only: as long as nobody opens the page, nothing is
+ * What the inspector needs of a finished request. References only: as long as nobody opens the page, nothing is
  * formatted. It holds on to neither the connection nor the request itself, which would take far more memory.
  */
 export interface FinishedRequest {

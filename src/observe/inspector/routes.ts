@@ -100,7 +100,7 @@ function withLine(record: InspectorRecord, request: FastifyRequest): object {
     headers,
     body: captured?.requestBody,
   })
-  // A page can only repeat requests without a key: with a key of its own it would be another caller.
+  // A page can only repeat requests without a key: with its own key it would be another caller.
   const isRead = method === 'GET' || method === 'HEAD'
   const again = isRead && isComplete && caller === 'anybody' ? { method, target, headers } : undefined
   return { ...record, curl, curlIsComplete: isComplete, again }

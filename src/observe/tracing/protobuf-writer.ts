@@ -22,19 +22,19 @@ export class ProtobufWriter {
     return this.#length
   }
 
-  /** A whole number, not below 0. */
+  /** A non-negative integer. */
   number(field: number, value: number): void {
     this.#tag(field, VARINT)
     this.#length = writeVarint(this.#buffer, this.#length, value)
   }
 
-  /** A whole number, not below 0, of 4 bytes. */
+  /** A non-negative integer in 4 bytes. */
   fixed32(field: number, value: number): void {
     this.#tag(field, FIXED_32)
     this.#length = this.#buffer.writeUInt32LE(value, this.#length)
   }
 
-  /** A whole number, not below 0, of 8 bytes. */
+  /** A non-negative integer in 8 bytes. */
   fixed64(field: number, value: number): void {
     this.#tag(field, FIXED_64)
     const low = value % 0x1_0000_0000
