@@ -104,12 +104,12 @@ export function cacheReads(
   }
 
   /** @param freshFor how long the rows in memory stay fresh, in ms */
-  async function answerRows(
+  function answerRows(
     request: OutboundRequest,
     slot: CacheSlot,
     stored: StoredResponse,
     freshFor: number,
-  ): Promise<UpstreamResponse> {
+  ): UpstreamResponse | Promise<UpstreamResponse> {
     if (freshFor > 0 && answers.isAllowed(request, stored, freshFor)) return answers.hit(request, stored, freshFor)
     request.record.cacheStatus = freshFor > 0 ? 'fwd=request' : 'fwd=stale'
     return fetchAndStore(request, slot)
