@@ -1,5 +1,4 @@
-import { createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 
@@ -10,6 +9,7 @@ import type { Test } from 'tap'
 import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
+import { pausable } from '../../src/outbound/pausable-socket.ts'
 import { rawHeader } from '../../src/outbound/raw-headers.ts'
 import { listenOnFreePort, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
@@ -183,4 +183,8 @@ t.test('a fast response over TLS keeps its connection', async (t) => {
     const body = Buffer.from(`${'-'.repeat(size)}!`)
     for (let count = 0; count < 100; count++) t.equal(await send('/', body), '1', `${size} bytes`)
   }
+})
+
+t.test('a socket without a handle has nothing to send', async (t) => {
+  t.equal(pausable(new Socket()).sending, false)
 })
