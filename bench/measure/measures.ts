@@ -4,6 +4,7 @@ import { bodies } from './bodies.ts'
 import { calls } from './calls.ts'
 import { growth } from './growth.ts'
 import { metadata } from './metadata.ts'
+import { recordedTraces } from './recorded-traces.ts'
 import { stalls } from './stalls.ts'
 import { coldStart } from './start.ts'
 import { direct, throughput } from './throughput.ts'
@@ -83,6 +84,7 @@ export const measures: readonly Measure[] = [
       ),
   },
   { name: 'tracing', inQuick: false, measure: () => tracing(7, 4) },
+  { name: 'recorded-traces', inQuick: false, measure: () => recordedTraces(30) },
   { name: 'stalls', inQuick: false, measure: () => stalls(peers(), 60) },
   { name: 'start', inQuick: true, measure: (quick) => coldStart(peers(), quick ? 3 : 15) },
   { name: 'bodies', inQuick: false, measure: () => bodies(peers(), 3) },
