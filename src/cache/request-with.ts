@@ -9,7 +9,7 @@ export function requestWith(request: OutboundRequest, name: string, value: strin
   const headers: string[] = []
   for (let index = 0; index < request.headers.length; index += 2) {
     const other = request.headers[index]!
-    if (other.toLowerCase() !== name) headers.push(other, request.headers[index + 1]!)
+    if (!isNamed(other, name)) headers.push(other, request.headers[index + 1]!)
   }
   headers.push(name, value)
   return { ...request, headers }
@@ -19,8 +19,13 @@ export function requestWith(request: OutboundRequest, name: string, value: strin
 export function requestHeader({ headers }: OutboundRequest, name: string): string | undefined {
   let found: string | undefined
   for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index]!.toLowerCase() !== name) continue
+    if (!isNamed(headers[index]!, name)) continue
     found = found === undefined ? headers[index + 1]! : `${found}, ${headers[index + 1]!}`
   }
   return found
+}
+
+/** @param name in lower case */
+function isNamed(header: string, name: string): boolean {
+  return header.length === name.length && header.toLowerCase() === name
 }

@@ -1,3 +1,4 @@
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 
 /** Names of headers in lower case, by their letters. */
@@ -22,20 +23,10 @@ export interface HeaderName {
   readonly isNoteworthy: boolean
 }
 
-/** Cached names by spelling. Limited, because callers choose them. */
-const knownNames = new Map<string, HeaderName>()
-const MAX_CACHED_NAMES = 1000
-
 /** Reads the raw name of a header. */
-export function headerName(spelt: string): HeaderName {
-  return knownNames.get(spelt) ?? readName(spelt)
-}
-
-function readName(spelt: string): HeaderName {
+export const headerName = cachedByText((spelt: string): HeaderName => {
   const letters = headerLetters(spelt)
-  const read = { name: spelt.toLowerCase(), letters, isNoteworthy: NOTEWORTHY.test(letters) }
-  if (knownNames.size < MAX_CACHED_NAMES) knownNames.set(spelt, read)
-  return read
-}
+  return { name: spelt.toLowerCase(), letters, isNoteworthy: NOTEWORTHY.test(letters) }
+})
 
 const NOTEWORTHY = /caller|bypass|method|suppresscallback/

@@ -1,5 +1,6 @@
 import type { TraceContext } from '../dynamics/request-record.ts'
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
@@ -62,9 +63,6 @@ const HANDLED_BY_NAME = ['connection', 'accept-encoding', 'prefer', 'traceparent
 /** Content codings that the gateway can decode to rewrite links. */
 const CODINGS = ['gzip', 'deflate', 'br']
 
-/** Limit of cached raw names, because callers choose them. */
-export const MAX_CACHED_NAMES = 1000
-
 /**
  * Creates the function that filters a request's raw headers: it drops those of {@link staysHere} and those that
  * `Connection` lists.
@@ -74,8 +72,13 @@ export const MAX_CACHED_NAMES = 1000
 export function requestHeaders(
   userHeaders: readonly string[],
 ): (raw: readonly string[], map: UrlMap, trace?: TraceContext) => string[] {
-  const headerActions = new Map<string, HeaderAction>()
-
+  const actionOf = cachedByText((name): HeaderAction => {
+    const lower = name.toLowerCase()
+    return (
+      HANDLED_BY_NAME.find((one) => one === lower) ??
+      (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
+    )
+  })
   return (raw, map, trace) => {
     const isTraced = trace?.spanId !== undefined
     const headers: string[] = []
@@ -84,7 +87,7 @@ export function requestHeaders(
     for (let index = 0; index < raw.length; index += 2) {
       const name = raw[index]!
       const value = raw[index + 1]!
-      switch (headerActions.get(name) ?? classify(name)) {
+      switch (actionOf(name)) {
         case 'pass':
           headers.push(name, value)
           break
@@ -114,25 +117,15 @@ export function requestHeaders(
           break
       }
     }
-    headers.push('accept-encoding', codingsOf(acceptEncoding))
+    headers.push('accept-encoding', codingsOf(acceptEncoding ?? ''))
     return nominated === undefined ? headers : without(headers, nominated)
-  }
-
-  function classify(name: string): HeaderAction {
-    const lower = name.toLowerCase()
-    const action: HeaderAction =
-      HANDLED_BY_NAME.find((one) => one === lower) ??
-      (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
-    if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, action)
-    return action
   }
 }
 
 /**
  * The codings of the caller's `Accept-Encoding` that the gateway can decode. No other coding is added.
  */
-function codingsOf(acceptEncoding: string | undefined): string {
-  if (acceptEncoding === undefined) return 'identity'
+const codingsOf = cachedByText((acceptEncoding): string => {
   const accepted = acceptEncoding
     .toLowerCase()
     .split(',')
@@ -141,7 +134,7 @@ function codingsOf(acceptEncoding: string | undefined): string {
     .map((coding) => coding.replace(/;.*/, '').trim())
   const codings = CODINGS.filter((coding) => accepted.includes(coding) || (coding === 'gzip' && accepted.includes('*')))
   return codings.length === 0 ? 'identity' : codings.join(', ')
-}
+})
 
 /** Whether a request with these headers, as {@link requestHeaders} made them, accepts `coding`. */
 export function accepts(headers: readonly string[], coding: ContentCoding): boolean {

@@ -1,4 +1,5 @@
 import type { UpstreamResponse } from '../dynamics/send.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
@@ -7,7 +8,7 @@ import { textOf } from '../odata/text-transform.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
-import { namesIn, MAX_CACHED_NAMES, without } from './request-headers.ts'
+import { namesIn, without } from './request-headers.ts'
 
 /** The head of a response, sorted by use. */
 export interface ResponseHead {
@@ -38,7 +39,7 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
   let contentEncoding: string | undefined
   for (let index = 0; index < raw.length; index += 2) {
     const name = textOf(raw[index]!)
-    const action = headerActions.get(name) ?? classify(name)
+    const action = actionOf(name)
     if (action === 'drop') continue
     const value = textOf(raw[index + 1]!)
     switch (action) {
@@ -108,14 +109,8 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
   'x-reproxy-url',
 ])
 
-/** Cached actions by raw name. */
-const headerActions = new Map<string, HeaderAction>()
-
-function classify(name: string): HeaderAction {
-  const action = headerAction(name.toLowerCase())
-  if (headerActions.size < MAX_CACHED_NAMES) headerActions.set(name, action)
-  return action
-}
+/** @param name as received */
+const actionOf = cachedByText((name) => headerAction(name.toLowerCase()))
 
 function headerAction(lowerName: string): HeaderAction {
   switch (lowerName) {
