@@ -59,7 +59,7 @@ export type AuthorizedSend = (request: OutboundRequest, authorization: string) =
 export function dispatch(
   agent: Pick<OutboundAgent, 'reads' | 'writes' | 'connectionUse'>,
   origin: string,
-  patience: Timeouts,
+  timeouts: Timeouts,
   gate: Gate,
 ): AuthorizedSend {
   return (request, authorization) =>
@@ -78,8 +78,8 @@ export function dispatch(
           headers: headersOf(request, authorization),
           body: request.body ?? null,
           // Coarse. An earlier deadline for the head has its own timer, in `deadline`.
-          headersTimeout: patience.head,
-          bodyTimeout: patience.idle,
+          headersTimeout: timeouts.head,
+          bodyTimeout: timeouts.idle,
         },
         new ResponseHandler(request, agent, gate, resolve, reject),
       )

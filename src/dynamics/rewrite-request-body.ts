@@ -25,8 +25,9 @@ export function rewriteRequestBody(send: Send, limit: number): Send {
     const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
       if (transform === undefined) return send(request)
-      const turned = body.length <= CHUNK_BYTES ? whole(body, transform()) : await inTurns(body, transform(), request)
-      return send({ ...request, body: turned })
+      const rewritten =
+        body.length <= CHUNK_BYTES ? rewriteAtOnce(body, transform()) : await inTurns(body, transform(), request)
+      return send({ ...request, body: rewritten })
     }
     const flowing = streamed(body, transform?.(), limit, request)
     return send(
@@ -37,7 +38,7 @@ export function rewriteRequestBody(send: Send, limit: number): Send {
   }
 }
 
-function whole(body: Buffer, transform: TextTransform): Buffer {
+function rewriteAtOnce(body: Buffer, transform: TextTransform): Buffer {
   const text = textOf(body)
   const out = rewriteComplete(transform, text)
   return out === text ? body : bytesOf(out)

@@ -23,8 +23,8 @@ export function downstreamHeader(map: UrlMap, name: string, value: string, forei
 
 /** The same for one URL. */
 export function downstreamLink(map: UrlMap, url: string, foreign: OnForeign): string | undefined {
-  const turned = downstreamUrl(map, url)
-  if (turned !== url) return turned
+  const rewritten = downstreamUrl(map, url)
+  if (rewritten !== url) return rewritten
   // Browsers ignore blanks and control characters, and treat a backslash as a slash.
   const bare = url.replaceAll(/[^!-~\u0080-\uffff]/g, '')
   const absolute = ABSOLUTE.exec(bare)?.[0]

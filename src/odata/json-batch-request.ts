@@ -32,12 +32,15 @@ export function editsOf(slice: Slice, members: readonly Member[], judgement: Par
   const rawUrl = textOf(slice(url.start, url.end))
   const fields = [...texts.keys()]
   const head = { method: textOf(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
-  const turned = judgement.operation({ ...head, id: idOf(slice, id), group: 0 })
-  const edits: Edit[] = turned.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(turned.url) }]
-  const isSame = turned.headers.length === fields.length && turned.headers.every((kept) => texts.has(kept))
+  const rewritten = judgement.operation({ ...head, id: idOf(slice, id), group: 0 })
+  const edits: Edit[] =
+    rewritten.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(rewritten.url) }]
+  const isSame = rewritten.headers.length === fields.length && rewritten.headers.every((header) => texts.has(header))
   if (headers !== undefined && !isSame) {
-    const put = turned.headers.map((kept) => texts.get(kept) ?? `${asciiString(kept.name)}:${asciiString(kept.value)}`)
-    edits.push({ from: headers.start, to: headers.end, put: `{${put.join(',')}}` })
+    const newHeaders = rewritten.headers.map(
+      (header) => texts.get(header) ?? `${asciiString(header.name)}:${asciiString(header.value)}`,
+    )
+    edits.push({ from: headers.start, to: headers.end, put: `{${newHeaders.join(',')}}` })
   }
   return edits.sort((one, other) => one.from - other.from)
 }

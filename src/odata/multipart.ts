@@ -61,9 +61,9 @@ export function multipart(rules: MultipartRules): TextTransform {
     while (state !== 'closed' && (state === 'body' ? takeBody(final) : takeLine(final)));
     if (state === 'closed') rest = ''
     else if (final) throw new MalformedBatch('The batch is not closed by its last delimiter.')
-    const turned = out
+    const rewritten = out
     out = ''
-    return turned
+    return rewritten
   }
 
   function takeLine(final: boolean): boolean {
@@ -126,13 +126,13 @@ export function multipart(rules: MultipartRules): TextTransform {
   }
 
   function endPartHead(fields: readonly Field[]): void {
-    const turned = rules.part(fields, levels.length > 1)
+    const rewritten = rules.part(fields, levels.length > 1)
     part = fields
-    out += `${fieldLines(turned.fields)}\r\n`
-    if (turned.content === 'bytes') beginBody(undefined)
-    else if (turned.content === 'message') state = 'message'
+    out += `${fieldLines(rewritten.fields)}\r\n`
+    if (rewritten.content === 'bytes') beginBody(undefined)
+    else if (rewritten.content === 'message') state = 'message'
     else {
-      const { boundary } = turned.content
+      const { boundary } = rewritten.content
       if (levels.some(({ dashes }) => dashes === `--${boundary}`)) {
         throw new MalformedBatch('A change set has the boundary of its batch.')
       }

@@ -34,9 +34,9 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
       throw new MalformedBatch(`${subject} does not begin with a method, a URL and HTTP/1.1.`)
     }
     const id = contentId(around, fields)
-    const turned = judgement.operation({ method, url, around, headers: fields, id, group: changeSet })
-    const line = `${method} ${turned.url} ${version}`
-    return { startLine: line, fields: turned.headers, body: body(method, fields, subject) }
+    const rewritten = judgement.operation({ method, url, around, headers: fields, id, group: changeSet })
+    const line = `${method} ${rewritten.url} ${version}`
+    return { startLine: line, fields: rewritten.headers, body: body(method, fields, subject) }
   }
 
   function body(method: string, fields: readonly Field[], subject: string): TextTransform | undefined {

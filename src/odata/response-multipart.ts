@@ -24,15 +24,15 @@ export function responseMultipart(
   function message(startLine: string, fields: readonly Field[]): RewrittenMessage {
     const status = STATUS.exec(startLine)?.[1]
     if (status !== undefined) onPart(Number(status))
-    const turned = fields.flatMap((field) => {
+    const rewritten = fields.flatMap((field) => {
       const name = field.name.toLowerCase()
       if (!isLinkHeader(name)) return [field]
       const value = downstreamHeader(map, name, field.value, foreign)
       return value === undefined ? [] : [{ name: field.name, value }]
     })
     const isOpen = isJson(valueOf(fields, 'content-type')) && !isEncoded(valueOf(fields, 'content-encoding'))
-    if (!isOpen) return { startLine, fields: turned, body: undefined }
-    return { startLine, fields: withoutLength(turned), body: responseLinks(map) }
+    if (!isOpen) return { startLine, fields: rewritten, body: undefined }
+    return { startLine, fields: withoutLength(rewritten), body: responseLinks(map) }
   }
 
   return multipart({ boundary: batchBoundary(contentType), falseDelimiters: 'data', afterChangeSet: '', part, message })

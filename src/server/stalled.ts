@@ -5,7 +5,7 @@ import { RequestTooSlow } from '../errors.ts'
 import { endRequestWith } from './raw-response.ts'
 
 /**
- * Ends connections without progress for `patience` milliseconds although it is the caller's turn: a body that
+ * Ends connections without progress for `timeoutMs` milliseconds although it is the caller's turn: a body that
  * stops arriving, or a response that is not read. Slow progress is allowed: a gigabyte may take its time.
  *
  * Node's own socket timeouts take the part of a write that the system takes at once for progress, so a caller that
@@ -13,7 +13,7 @@ import { endRequestWith } from './raw-response.ts'
  *
  * @returns the last response in progress on a connection, if any
  */
-export function endStalled(server: Server, patience: number): (socket: Socket) => ServerResponse | undefined {
+export function endStalled(server: Server, timeoutMs: number): (socket: Socket) => ServerResponse | undefined {
   // One entry for a connection and not for every request: the garbage collector looks through all that are new.
   const connections = new Map<Socket, Carried>()
   function carry({ socket }: IncomingMessage, response: ServerResponse, writtenBefore: number | undefined): void {
@@ -39,7 +39,7 @@ export function endStalled(server: Server, patience: number): (socket: Socket) =
       if (isIdle(carried) || moved(socket, carried)) carried.quiet = 0
       else if (++carried.quiet >= CHECKS) end(socket, carried)
     }
-  }, patience / CHECKS).unref()
+  }, timeoutMs / CHECKS).unref()
   server.on('close', () => clearInterval(timer))
   return (socket) => connections.get(socket)?.response
 }

@@ -70,17 +70,17 @@ t.test('the rest of a long body follows its first bytes, whether it ends or fail
     t.equal(arrives().write(Buffer.from('first')), false)
     const { hasMore, body: rest } = await prefix
     t.ok(hasMore)
-    const whole = rest()
-    t.same(whole.peek(), Buffer.from('first'))
-    await t.rejects(whole.bytes(10), { message: /passed on, not read/ })
+    const complete = rest()
+    t.same(complete.peek(), Buffer.from('first'))
+    await t.rejects(complete.bytes(10), { message: /passed on, not read/ })
     let isClosed = false
-    whole.onClose(() => {
+    complete.onClose(() => {
       isClosed = true
     })
     t.ok(isClosed)
     ends(arrives())
     const to = collector()
-    whole.pipeTo(to)
+    complete.pipeTo(to)
     t.same(to.heard, heard)
   }
 })

@@ -62,7 +62,7 @@ t.test('reports a damaged PFX file, wherever the damage is', async (t) => {
 /** The file without its message authentication code, which would detect the damage first. */
 function withoutMac(pfx: Buffer): Buffer {
   const [version, content] = elements(element(pfx))
-  const inside = Buffer.concat([version!.whole, content!.whole])
+  const inside = Buffer.concat([version!.encoded, content!.encoded])
   const head = Buffer.from([0x30, 0x82, 0, 0])
   head.writeUInt16BE(inside.length, 2)
   return Buffer.concat([head, inside])

@@ -66,10 +66,10 @@ t.test('the batch is at the root that the request names, and has the body of one
 for (const coding of ['identity', 'gzip'] as const) {
   t.test(`a large page is streamed no faster than it is read, in ${coding}`, async (t) => {
     const page = JSON.stringify({ value: Array.from({ length: 40_000 }, (_, row) => `${row} is a row of many`) })
-    const whole = Buffer.from(multipart(`HTTP/1.1 200 OK\r\n\r\n${page}`))
+    const complete = Buffer.from(multipart(`HTTP/1.1 200 OK\r\n\r\n${page}`))
     const { answer } = await sendLong(t, (response) => {
-      if (coding === 'identity') return response.writeHead(200, TYPE).end(whole)
-      return response.writeHead(200, { ...TYPE, 'content-encoding': coding }).end(gzipSync(whole))
+      if (coding === 'identity') return response.writeHead(200, TYPE).end(complete)
+      return response.writeHead(200, { ...TYPE, 'content-encoding': coding }).end(gzipSync(complete))
     })
 
     const { body } = await answer

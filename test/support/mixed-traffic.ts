@@ -152,7 +152,7 @@ function wrongWith(kind: string, number: number, text: string): string | undefin
     if (kind === 'list' && value?.length !== 20 + (number % 30)) return "another request's answer"
     return undefined
   } catch {
-    return `half an answer as if it were whole: ${text.slice(0, 80)}`
+    return `a truncated response as if complete: ${text.slice(0, 80)}`
   }
 }
 

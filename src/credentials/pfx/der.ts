@@ -4,7 +4,7 @@ export interface Element {
   readonly tag: number
   readonly content: Buffer
   /** The encoded element, with tag and length. */
-  readonly whole: Buffer
+  readonly encoded: Buffer
 }
 
 /** The bytes are not ASN.1. */
@@ -24,7 +24,7 @@ export function element(bytes: Buffer): Element {
   const length = lengthBytes === 0 ? first : bytes.readUIntBE(2, lengthBytes)
   const start = 2 + lengthBytes
   if (bytes.length < start + length) throw new NotAsn1()
-  return { tag, content: bytes.subarray(start, start + length), whole: bytes.subarray(0, start + length) }
+  return { tag, content: bytes.subarray(start, start + length), encoded: bytes.subarray(0, start + length) }
 }
 
 /** The elements inside a constructed one. */
@@ -33,7 +33,7 @@ export function elements({ content }: Element): Element[] {
   for (let rest = content; rest.length > 0;) {
     const next = element(rest)
     found.push(next)
-    rest = rest.subarray(next.whole.length)
+    rest = rest.subarray(next.encoded.length)
   }
   return found
 }
@@ -68,6 +68,6 @@ export function identifier(one: Element | undefined): string {
 /** BER's indefinite length: the elements inside, up to the end-of-contents octets. */
 function indefinite(bytes: Buffer, tag: number): Element {
   let end = 2
-  while (bytes[end] !== 0 || bytes[end + 1] !== 0) end += element(bytes.subarray(end)).whole.length
-  return { tag, content: bytes.subarray(2, end), whole: bytes.subarray(0, end + 2) }
+  while (bytes[end] !== 0 || bytes[end + 1] !== 0) end += element(bytes.subarray(end)).encoded.length
+  return { tag, content: bytes.subarray(2, end), encoded: bytes.subarray(0, end + 2) }
 }

@@ -47,8 +47,8 @@ function decryptBlock(words: number[], keys: readonly number[]): void {
   for (let round = 15; round >= 0; round--) {
     for (let at = 3; at >= 0; at--) {
       const [one, two, three] = [words[(at + 3) & 3]!, words[(at + 2) & 3]!, words[(at + 1) & 3]!]
-      const turned = ((words[at]! >>> ROTATIONS[at]!) | (words[at]! << (16 - ROTATIONS[at]!))) & 0xffff
-      words[at] = (turned - keys[4 * round + at]! - (one & two) - (~one & three)) & 0xffff
+      const rotated = ((words[at]! >>> ROTATIONS[at]!) | (words[at]! << (16 - ROTATIONS[at]!))) & 0xffff
+      words[at] = (rotated - keys[4 * round + at]! - (one & two) - (~one & three)) & 0xffff
     }
     if (round === 11 || round === 5) {
       for (let at = 3; at >= 0; at--) words[at] = (words[at]! - keys[words[(at + 3) & 3]! & 63]!) & 0xffff

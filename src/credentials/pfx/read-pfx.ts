@@ -125,10 +125,10 @@ function keyIn(bag: Element, password: string, bytes: Buffer): Buffer[] {
   const [type, value] = sequence(bag, 2)
   switch (identifier(type)) {
     case `${BAG}01`:
-      return [inContext(value).whole]
+      return [inContext(value).encoded]
     case `${BAG}02`: {
       const [algorithm, encrypted] = sequence(inContext(value), 2)
-      return [element(decrypt(algorithm!, octets(encrypted), password, bytes)).whole]
+      return [element(decrypt(algorithm!, octets(encrypted), password, bytes)).encoded]
     }
     default:
       return []
@@ -172,8 +172,8 @@ function keyFor(algorithm: Element, password: string, bytes: Buffer): { cipher: 
       deriveKey(bytes, { hash: 'sha1', purpose, salt: octets(salt), iterations: bounded(integer(count)), size })
     const key = derive(PURPOSE.key, size)
     // Two-key 3DES uses the first key again as the third.
-    const whole = cipher !== RC2 && size === 16 ? Buffer.concat([key, key.subarray(0, 8)]) : key
-    return { cipher, key: whole, iv: derive(PURPOSE.iv, 8) }
+    const fullKey = cipher !== RC2 && size === 16 ? Buffer.concat([key, key.subarray(0, 8)]) : key
+    return { cipher, key: fullKey, iv: derive(PURPOSE.iv, 8) }
   }
   if (oid !== PBES2) throw new PfxFault('algorithm')
   const [derivation, encryption] = sequence(parameters, 2)

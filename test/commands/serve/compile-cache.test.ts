@@ -103,8 +103,8 @@ t.test('damaged data is not used, and is replaced', async (t) => {
   run(file, folder)
   await answerOnce('/accounts')
   const path = await kept(folder)
-  const whole = readFileSync(path)
-  for (const damaged of [whole.subarray(0, 100), Buffer.from(whole).fill(0, 200, 300), Buffer.alloc(0)]) {
+  const intact = readFileSync(path)
+  for (const damaged of [intact.subarray(0, 100), Buffer.from(intact).fill(0, 200, 300), Buffer.alloc(0)]) {
     writeFileSync(path, damaged)
     t.equal(run(file, folder).sum(2, 3), 5)
   }
