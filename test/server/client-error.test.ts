@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
 import t from 'tap'
@@ -120,4 +121,16 @@ t.test('QUERY, which the oldest versions of Node do not know, is refused with wh
   const other = await rawRequest(to, 'BREW /accounts HTTP/1.1\r\nHost: localhost\r\n\r\n')
   t.match(other, { status: 405, code: 'GATEWAY_METHOD_NOT_ALLOWED' })
   t.match(refused, [{ entitySet: 'accounts' }, { method: 'other', entitySet: 'accounts' }])
+})
+
+t.test('a caller that leaves while its unwanted body is discarded does no harm', async (t) => {
+  const fixture = await gatewayFor(t)
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(fixture.url).port) })
+  socket.write('POST /-/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc')
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  t.match(String(answer), /^HTTP\/1\.1 404 /)
+
+  socket.resetAndDestroy()
+
+  t.equal((await fetch(`${fixture.url}/WhoAmI`)).status, 200)
 })

@@ -71,6 +71,19 @@ t.test(
   },
 )
 
+t.test('without authorities, a certificate is requested for callers with a fingerprint', async (t) => {
+  const [pinned, other] = [await generatedFor('pinned'), await generatedFor('other')]
+  const certificates = [new X509Certificate(pinned.cert).fingerprint256]
+  const ask = await gateway(t, undefined, [
+    { name: 'keyed', keys: [] },
+    { name: 'pinned', certificates },
+  ])
+
+  t.equal(await ask(pinned), 'pinned')
+  t.equal(await ask(other), 'nobody')
+  t.equal(await ask(), 'nobody')
+})
+
 t.test('the certificate is read once per connection', async (t) => {
   const authority = await authorityOf('Contoso')
   const ask = await gateway(t, authority.cert, [{ name: 'billing', certificates: ['CN=billing'] }])
@@ -156,10 +169,10 @@ t.test('old versions of TLS, and bytes that are not TLS, are refused', async (t)
 /** A server that responds with the caller's name. */
 async function gateway(
   t: Test,
-  clientCa: string,
+  clientCa: string | undefined,
   written: readonly object[],
 ): Promise<(pair?: Pair, options?: RequestOptions) => Promise<string>> {
-  const folder = t.testdir({ 'ca.pem': clientCa })
+  const folder = t.testdir({ 'ca.pem': clientCa ?? '' })
   write(folder, await generatedFor('gateway'))
   const callers = readNode(schema, written, {
     nameOf: (name) => name,
@@ -172,7 +185,7 @@ async function gateway(
       headTimeout: 5000,
       bodyTimeout: 5000,
       maxConnections: 100,
-      tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: `${folder}/ca.pem` },
+      tls: { certificate: `${folder}/c.pem`, key: `${folder}/k.pem`, clientCa: clientCa && `${folder}/ca.pem` },
       callers,
     },
     { info: () => undefined, error: () => undefined },
