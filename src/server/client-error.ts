@@ -28,13 +28,21 @@ export function respondToClientError(
   refused: OnUnreadable,
 ): void {
   if (isEnding(socket)) return
-  if (response?.req.complete === true && !response.writableFinished && !response.destroyed) {
-    // Earlier requests on the connection get their own responses first.
+  const respond = (): void => respondAlone(error, socket, response, cors, refused)
+  if (response === undefined || response.writableFinished || response.destroyed) return respond()
+  // Earlier requests on the connection get their own responses first.
+  if (response.req.complete) {
     markEnding(socket)
-    response.once('close', () => respondAlone(error, socket, response, cors, refused))
-    return
+    response.once('close', respond)
+  } else if (response.socket === null && error.code !== 'HPE_INVALID_EOF_STATE') {
+    markEnding(socket)
+    response.once('socket', respond)
+  } else if (response.socket === null) {
+    // The caller has ended the connection, as a caller that leaves does.
+    socket.destroy()
+  } else {
+    respond()
   }
-  respondAlone(error, socket, response, cors, refused)
 }
 
 function respondAlone(

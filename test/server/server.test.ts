@@ -241,6 +241,22 @@ t.test('malformed bytes do not replace the response to the request before them',
   t.match(await everything(socket), /^HTTP\/1\.1 200 .*made.*HTTP\/1\.1 4\d\d .*"GATEWAY_/s)
 })
 
+t.test('a malformed body of a pipelined request does not replace the response to the request before it', async (t) => {
+  const server = await serverOf(
+    t,
+    (request, response) => {
+      request.resume()
+      if (request.url === '/1') setTimeout(() => response.end('made'), 200)
+    },
+    { bodyTimeout: 5000 },
+  )
+  const socket = dial(t, server)
+  const head = 'HTTP/1.1\r\nHost: localhost\r\n'
+  socket.write(`POST /1 ${head}Content-Length: 0\r\n\r\nPOST /2 ${head}Transfer-Encoding: chunked\r\n\r\nno chunk\r\n`)
+
+  t.match(await everything(socket), /^HTTP\/1\.1 200 .*made.*HTTP\/1\.1 400 .*"GATEWAY_BAD_REQUEST"/s)
+})
+
 t.test('a caller that stays after a refusal is cut off after a moment', async (t) => {
   const server = await serverOf(t, (_request, response) => response.end(), { bodyTimeout: 60_000 })
   const socket = dial(t, server, { allowHalfOpen: true })
