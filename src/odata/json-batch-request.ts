@@ -17,22 +17,22 @@ export interface Member extends ScannedValue {
 type Slice = (start: number, end: number) => string
 
 /** Has a request of the batch checked, and returns the changes to its text. */
-export function editsOf(slice: Slice, members: readonly Member[], judgement: PartAuthorizer): readonly Edit[] {
-  const { method, url, headers, id } = named(slice, members, judgement.subject())
+export function editsOf(slice: Slice, members: readonly Member[], authorizer: PartAuthorizer): readonly Edit[] {
+  const { method, url, headers, id } = named(slice, members, authorizer.subject())
   if (method === undefined || url === undefined) {
-    throw new MalformedBatch(`${judgement.subject()} has no method or no URL.`)
+    throw new MalformedBatch(`${authorizer.subject()} has no method or no URL.`)
   }
   if (headers !== undefined && headers.inner.length > MAX_MEMBERS) {
-    throw new RefusedPart(tooMany(judgement.subject()))
+    throw new RefusedPart(tooMany(authorizer.subject()))
   }
   const texts = new Map<Field, string>()
   for (const member of headers?.inner ?? []) {
-    if (member.nameStart !== -1) texts.set(field(slice, member, judgement), slice(member.nameStart, member.end))
+    if (member.nameStart !== -1) texts.set(field(slice, member, authorizer), slice(member.nameStart, member.end))
   }
   const rawUrl = textOf(slice(url.start, url.end))
   const fields = [...texts.keys()]
   const head = { method: textOf(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
-  const rewritten = judgement.operation({ ...head, id: idOf(slice, id), group: 0 })
+  const rewritten = authorizer.operation({ ...head, id: idOf(slice, id), group: 0 })
   const edits: Edit[] =
     rewritten.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(rewritten.url) }]
   const isSame = rewritten.headers.length === fields.length && rewritten.headers.every((header) => texts.has(header))
@@ -60,12 +60,12 @@ function named(
   return found
 }
 
-function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, judgement: PartAuthorizer): Field {
+function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, authorizer: PartAuthorizer): Field {
   const name = textOf(slice(nameStart, nameEnd))
   const raw = slice(start, end)
   const value = textOf(raw)
   if (headerFields([`${name}:`]) === undefined || raw[0] !== '"' || /\p{Cc}/u.test(value)) {
-    throw new MalformedBatch(`${judgement.subject()} has a header that is none.`)
+    throw new MalformedBatch(`${authorizer.subject()} has a header that is none.`)
   }
   return { name, value }
 }

@@ -20,7 +20,7 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html
  */
 export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransform {
-  const judgement = partAuthorizer(map, options)
+  const authorizer = partAuthorizer(map, options)
   /** The part that is read and checked, in chunks. */
   const read: string[] = []
   /** The rest, from `base` on. */
@@ -52,7 +52,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
           break
         case MEMBER:
           if (inRequests && value.nameStart !== -1) {
-            if (members.push({ ...value, inner }) > MAX_MEMBERS) throw new RefusedPart(tooMany(judgement.subject()))
+            if (members.push({ ...value, inner }) > MAX_MEMBERS) throw new RefusedPart(tooMany(authorizer.subject()))
           }
           inner = []
           break
@@ -79,7 +79,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     rest.add(text)
     pass(
       request.end,
-      editsOf((start, end) => text.slice(start - base, end - base), members, judgement),
+      editsOf((start, end) => text.slice(start - base, end - base), members, authorizer),
     )
   }
 

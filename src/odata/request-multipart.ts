@@ -9,17 +9,17 @@ import type { UrlMap } from './url-map.ts'
 
 /** Turns a multipart `$batch` of a caller into one for the target, as `batchInward` describes. */
 export function requestMultipart(map: UrlMap, contentType: string, options: BatchOptions): TextTransform {
-  const judgement = partAuthorizer(map, options)
+  const authorizer = partAuthorizer(map, options)
   let changeSets = 0
   let changeSet = 0
 
   function part(fields: readonly Field[], inChangeSet: boolean): RewrittenPart {
     const type = valueOf(fields, 'content-type') ?? ''
-    const forwarded = judgement.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
+    const forwarded = authorizer.headers(fields).filter(({ name }) => name.toLowerCase() !== 'host')
     changeSet = inChangeSet ? changeSets : 0
     requireUtf8(type)
     if (mediaType(type) === 'application/http') return { fields: forwarded, content: 'message' }
-    const subject = judgement.subject()
+    const subject = authorizer.subject()
     if (mediaType(type) !== 'multipart/mixed')
       throw new RefusedPart(`${subject} is neither a request nor a change set.`)
     if (inChangeSet) throw new RefusedPart(`${subject} is a change set within a change set.`)
@@ -29,12 +29,12 @@ export function requestMultipart(map: UrlMap, contentType: string, options: Batc
 
   function message(startLine: string, fields: readonly Field[], around: readonly Field[]): RewrittenMessage {
     const { method, url, version } = requestLine(startLine)
-    const subject = judgement.subject()
+    const subject = authorizer.subject()
     if (!/^HTTP\/\d\.\d$/.test(version)) {
       throw new MalformedBatch(`${subject} does not begin with a method, a URL and HTTP/1.1.`)
     }
     const id = contentId(around, fields)
-    const rewritten = judgement.operation({ method, url, around, headers: fields, id, group: changeSet })
+    const rewritten = authorizer.operation({ method, url, around, headers: fields, id, group: changeSet })
     const line = `${method} ${rewritten.url} ${version}`
     return { startLine: line, fields: rewritten.headers, body: body(method, fields, subject) }
   }
