@@ -7,6 +7,7 @@ import type { Test } from 'tap'
 import type { Dispatcher } from 'undici'
 
 import { NO_PROXIES } from '../../src/config/proxies.ts'
+import { createAgent } from '../../src/outbound/agent.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import type { IdleTimes } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
@@ -219,6 +220,7 @@ t.test('a read uses the oldest connection that was opened ahead', async (t) => {
   await untilOpen(server, 3)
   await pause(20)
 
+  t.equal(await read('not a path'), 'UND_ERR_INVALID_ARG', 'its connection is idle again')
   t.equal(await read(), '204')
   t.same(uses, ['reserve'])
   t.ok(server.connections[0]!.bytesRead > 0)
@@ -226,6 +228,38 @@ t.test('a read uses the oldest connection that was opened ahead', async (t) => {
   await pause(20)
   t.equal(await write(), '204')
   t.equal(server.connections[1]!.bytesRead, 0, 'a write uses a younger one')
+})
+
+t.test('a write prefers a used connection that is safe, and leaves the reserve', async (t) => {
+  const server = await testServer(t)
+  const { pool, uses, write } = poolTo(t, server.port)
+  pool.keepWarm()
+  await untilOpen(server, 1)
+  await pause(20)
+  t.equal(await write(), '204')
+  await untilOpen(server, 2)
+  // Longer than connections stay in rotation.
+  await pause(200)
+
+  t.equal(await write(), '204')
+  t.same(uses, ['reserve', 'reused'])
+})
+
+t.test('a request that is cancelled while its connection opens makes way for the next one', async (t) => {
+  const server = await testServer(t)
+  const agent = createAgent({ connectTimeout: 5000, connections: 1 })
+  t.teardown(() => agent.destroy())
+  const request = { origin: `http://127.0.0.1:${server.port}`, path: '/', method: 'GET' } as const
+  const controller = new AbortController()
+  const cancelled = agent.reads.request({ ...request, signal: controller.signal })
+  controller.abort()
+  await t.rejects(cancelled, { name: 'AbortError' })
+
+  const { statusCode } = await agent.reads.request(request)
+  t.equal(statusCode, 204)
+
+  await agent.destroy()
+  await t.rejects(agent.reads.request({ ...request, origin: 'http://127.0.0.1:1' }), { code: 'UND_ERR_DESTROYED' })
 })
 
 t.test('no request waits for a connection that is being opened while an open one is safe', async (t) => {
