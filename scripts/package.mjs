@@ -1,6 +1,6 @@
 // Lays out what npm publishes, in dist/package: the bundle and its documents. The bundle holds all code, so the package
 // has no dependencies, so that an installation runs exactly what was tested. `npm run package`, then `npm publish dist/package`.
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,8 +12,9 @@ const { name, version, description, keywords, license, homepage, repository, bug
 
 rmSync(folder, { recursive: true, force: true })
 mkdirSync(folder, { recursive: true })
-for (const file of ['gateway.js', 'code.js', 'tracing.js', 'THIRD-PARTY-NOTICES.txt', 'sbom.cdx.json']) {
-  cpSync(join(root, 'dist/bundle', file), join(folder, file))
+const bundle = join(root, 'dist/bundle')
+for (const file of readdirSync(bundle).filter((name) => /\.(?:js|txt|cdx\.json)$/.test(name))) {
+  cpSync(join(bundle, file), join(folder, file))
 }
 for (const document of ['config', 'docs', 'README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {
   cpSync(join(root, document), join(folder, document), { recursive: true })

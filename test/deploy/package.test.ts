@@ -50,8 +50,11 @@ t.test('the published package contains the bundle and its documents, and has no 
     'code.js',
     'config',
     'docs',
+    'emulator.js',
     'gateway.js',
+    'jose.js',
     'package.json',
+    'redis.js',
     'sbom.cdx.json',
     'tracing.js',
   ])

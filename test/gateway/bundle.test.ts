@@ -13,6 +13,10 @@ import type { Test } from 'tap'
 
 import { version } from '../../src/commands/version.ts'
 import { otlpReceiver } from '../support/otlp-receiver.ts'
+import { redisServer } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
+
+const ISSUER = 'https://issuer.example'
 
 // The image contains only the bundle, so it must work without node_modules.
 const folder = mkdtempSync(join(tmpdir(), 'gateway-bundle-'))
@@ -78,13 +82,40 @@ for (const format of ['json', 'pretty']) {
   })
 }
 
-t.test('without an endpoint for traces OpenTelemetry is not loaded', async (t) => {
-  const copy = t.testdir({})
-  cpSync(folder, copy, { recursive: true })
-  rmSync(join(copy, 'tracing.js'))
-  const { demo, address, ended } = await demoOf(t, join(copy, 'gateway.js'), options.env, copy)
+t.test(
+  'clients of Redis and collectors, and code for tokens of callers, are loaded only for settings that need them',
+  async (t) => {
+    const copy = t.testdir({})
+    cpSync(folder, copy, { recursive: true })
+    for (const script of ['jose.js', 'redis.js', 'tracing.js']) rmSync(join(copy, script))
+    const { demo, address, ended } = await demoOf(t, join(copy, 'gateway.js'), options.env, copy)
 
-  t.equal((await fetch(`${address}/WhoAmI`)).status, 200)
+    t.equal((await fetch(`${address}/WhoAmI`)).status, 200)
+    demo.kill('SIGTERM')
+    t.equal(await ended, 0)
+  },
+)
+
+t.test('the bundle shares state through Redis, and checks tokens of callers', async (t) => {
+  const { url } = await redisServer(t)
+  const cwd = t.testdir({
+    'gateway.json': JSON.stringify({
+      targets: [{ url: 'https://contoso.crm4.dynamics.com' }],
+      callers: [
+        { name: 'app', token: { issuer: ISSUER, keys: 'http://127.0.0.1:9', subjects: ['me'], audience: 'me' } },
+      ],
+    }),
+  })
+  const env = { ...options.env, GATEWAY_CONFIG: 'gateway.json', REDIS_URL: url }
+  const { demo, address, ended } = await demoOf(t, gateway, env, cwd)
+
+  const { origin } = new URL(address)
+  await until(async () => /^gateway_replica_alone\S* 0$/m.test(await (await fetch(`${origin}/-/metrics`)).text()))
+  const [head, claims] = [{ alg: 'RS256' }, { iss: ISSUER, aud: 'me', sub: 'me', exp: 4e9 }].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString('base64url'),
+  )
+  const answer = await fetch(`${address}/WhoAmI`, { headers: { authorization: `Bearer ${head}.${claims}.AAAA` } })
+  t.match(await answer.json(), { error: { code: 'GATEWAY_CALLER_KEYS_UNAVAILABLE' } })
   demo.kill('SIGTERM')
   t.equal(await ended, 0)
 })
