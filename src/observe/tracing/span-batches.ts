@@ -7,10 +7,10 @@ export interface SpanBatch {
   readonly spans: number
 }
 
-export interface SpanBatches {
+export interface SpanBatches<Request> {
   /** Whether no further spans are accepted, because the collector does not keep up. */
   readonly isFull: () => boolean
-  readonly add: (spans: readonly Span[]) => void
+  readonly add: (request: Request) => void
   /** Sends the remaining spans without waiting for earlier batches. */
   readonly flush: () => void
 }
@@ -22,7 +22,13 @@ interface Limits {
   readonly delayMs: number
 }
 
-/** The most spans that wait or are being sent before another request is added. */
+/**
+ * Requests whose spans are made and encoded together. Code that runs once per request is cold in the processor's caches:
+ * in a row, it takes half as long. The garbage collector rarely runs meanwhile, so it copies few of these requests.
+ */
+const GROUP_REQUESTS = 32
+
+/** The most spans that wait or are being sent before another request is added. Of a group, each request counts as one. */
 const MAX_WAITING_SPANS = 2048
 
 /** The same in bytes: names of entity sets, which callers choose, may be long. */
@@ -32,18 +38,21 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024
 const MAX_BATCH_BYTES = 1024 * 1024
 
 /**
- * Collects spans in batches, and sends one after the other. Spans are encoded when they are added: objects that wait for
- * their batch would be copied by the garbage collector, which costs more than the encoding.
+ * Collects the spans of requests in batches, and sends one after the other. Spans are encoded before their batch is full:
+ * objects that wait for it would be copied by the garbage collector, which costs more than the encoding.
  *
  * @param send resolves when the batch is sent or lost, and never rejects
  */
-export function spanBatches(
+export function spanBatches<Request>(
   encoder: SpanEncoder,
+  spansOf: (request: Request) => readonly Span[],
   { maxSpans, delayMs }: Limits,
   send: (batch: SpanBatch) => Promise<void>,
-): SpanBatches {
+): SpanBatches<Request> {
+  const groupSize = Math.min(GROUP_REQUESTS, maxSpans)
+  let group: Request[] = []
   const queue: SpanBatch[] = []
-  /** Spans that are added but not in a batch, spans in batches, and the bytes of these. */
+  /** Spans that are encoded but not in a batch, spans in batches, and the bytes of these. */
   let open = 0
   let batched = 0
   let batchedBytes = 0
@@ -59,6 +68,18 @@ export function spanBatches(
     queue.push(batch)
   }
 
+  function encodeGroup(): void {
+    const requests = group
+    group = []
+    for (const request of requests) {
+      for (const span of spansOf(request)) {
+        encoder.add(span)
+        open++
+        if (open >= maxSpans || encoder.size() >= MAX_BATCH_BYTES) closeBatch()
+      }
+    }
+  }
+
   async function sendOne(batch: SpanBatch): Promise<void> {
     await send(batch)
     batched -= batch.spans
@@ -70,32 +91,33 @@ export function spanBatches(
     isSending = true
     for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) await sendOne(batch)
     isSending = false
-    if (open > 0) startTimer()
+    startTimer()
   }
 
   function startTimer(): void {
+    if (group.length + open === 0) return
     timer ??= setTimeout(() => {
       timer = undefined
       // While a batch is being sent, the next one grows.
       if (isSending) return
+      encodeGroup()
       closeBatch()
       void sendAll()
     }, delayMs).unref()
   }
 
   return {
-    isFull: () => open + batched >= MAX_WAITING_SPANS || encoder.size() + batchedBytes >= MAX_WAITING_BYTES,
-    add(spans) {
-      for (const span of spans) {
-        encoder.add(span)
-        open++
-        if (open >= maxSpans || encoder.size() >= MAX_BATCH_BYTES) closeBatch()
-      }
+    isFull: () =>
+      group.length + open + batched >= MAX_WAITING_SPANS || encoder.size() + batchedBytes >= MAX_WAITING_BYTES,
+    add(request) {
+      group.push(request)
+      if (group.length >= groupSize) encodeGroup()
       if (queue.length > 0) void sendAll()
-      if (open > 0) startTimer()
+      startTimer()
     },
     flush() {
       clearTimeout(timer)
+      encodeGroup()
       closeBatch()
       for (const batch of queue.splice(0)) void sendOne(batch)
     },

@@ -15,7 +15,6 @@ import type { SpanBatch } from './span-batches.ts'
 import type { Attributes } from './span.ts'
 import { spansOf } from './spans.ts'
 import type { TracedRequest } from './traced-request.ts'
-import { followClock } from './unix-time.ts'
 
 // Loads OpenTelemetry's packages. It is only imported if an endpoint is set.
 
@@ -68,7 +67,7 @@ export function openSpanExport(
         resolve()
       })
     })
-  const batches = spanBatches(encoder, settings.batch, send)
+  const batches = spanBatches(encoder, spansOf, settings.batch, send)
   const sampler = new TraceIdRatioBasedSampler(settings.sampler.ratio)
 
   return {
@@ -77,8 +76,7 @@ export function openSpanExport(
     add(request) {
       // No spans are made for a collector that does not keep up.
       if (batches.isFull()) return onLost(1, 'the queue is full')
-      followClock()
-      batches.add(spansOf(request))
+      batches.add(request)
     },
     async close() {
       batches.flush()

@@ -4,6 +4,7 @@ import { clientAttributes, serverAttributes, spanName } from './span-attributes.
 import { SPAN_KIND } from './span.ts'
 import type { Span } from './span.ts'
 import type { TracedRequest } from './traced-request.ts'
+import { followClock } from './unix-time.ts'
 
 /**
  * The spans of a completed request, made from its record: one for the request, one for each wait, and one for each
@@ -16,6 +17,7 @@ export function spansOf(request: TracedRequest): readonly Span[] {
   const spanId = record.trace!.spanId!
   const ended = record.started + facts.ms
   const spans: Span[] = []
+  followClock()
 
   spans.push({
     name: spanName(facts.method, facts.entitySet),

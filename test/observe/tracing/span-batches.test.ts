@@ -36,7 +36,9 @@ function batches(limits: { maxSpans: number; delayMs: number }) {
     return new Promise((resolve) => sending.push(resolve))
   }
   const counts = (): number[] => sent.map(({ spans }) => spans)
-  return { ...spanBatches(protobufEncoder({ resource: {}, version: '1' }), limits, send), sent, sending, counts }
+  const encoder = protobufEncoder({ resource: {}, version: '1' })
+  const { add, ...rest } = spanBatches<Span>(encoder, (span) => [span], limits, send)
+  return { ...rest, add: (spans: readonly Span[]) => spans.forEach(add), sent, sending, counts }
 }
 
 const LONG_MS = 1e6
@@ -90,7 +92,7 @@ t.test('the number of spans that wait or are being sent is limited', async (t) =
 t.test('the size of spans that wait or are being sent is limited', async (t) => {
   const { add, isFull, sent } = batches({ maxSpans: 512, delayMs: LONG_MS })
   const long = 'a'.repeat(100_000)
-  add(spans(41, long))
+  add(spans(63, long))
   t.notOk(isFull())
   t.equal(sent[0]!.spans, 11, 'a large batch is sent before it has all its spans')
   add(spans(1, long))
