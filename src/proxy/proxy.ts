@@ -130,7 +130,9 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const callerId = user !== undefined && tokens === undefined ? callerIdOf(user) : undefined
     if (callerId !== undefined) headers.push(callerId[0], callerId[1])
     const { headers: given } = raw
-    if (given['x-ms-client-request-id'] === undefined && isGuid(exchange.id)) {
+    // The gateway's own ids are GUIDs.
+    const isGuidId = given['x-request-id'] === undefined || isGuid(exchange.id)
+    if (given['x-ms-client-request-id'] === undefined && isGuidId) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
     const prefer = given['prefer'] as string | undefined
