@@ -43,6 +43,7 @@ const MAX_NAME_LENGTH = 64
 
 const OTHER = 'other'
 
+/** The most finished requests that are not counted yet. */
 const MAX_UNCOUNTED = 100
 
 /** Upper bounds of the buckets, in seconds. */

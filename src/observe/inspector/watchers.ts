@@ -30,7 +30,7 @@ const BATCH_MS = 150
 const PING_MS = 15_000
 
 /**
- * An empty set. Without a watcher, no timer runs and `notify` does nothing.
+ * Creates an empty set. Without a watcher, no timer runs and `notify` does nothing.
  *
  * @param left is called when the last watcher has left
  */

@@ -4,7 +4,7 @@ import type { Attributes, Span, SpanOrigin } from './span.ts'
 import { unixNanoseconds } from './unix-time.ts'
 
 /**
- * OTLP as JSON.
+ * Encodes spans as OTLP in JSON.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
@@ -46,7 +46,7 @@ function spanOf(span: Span): object {
   }
 }
 
-/** A number of 64 bits is a text. */
+/** In protobuf's JSON, 64-bit integers are strings. */
 function nanosecondsOf(time: number): string {
   return String(BigInt(unixNanoseconds(time)))
 }

@@ -7,11 +7,11 @@ import { unixNanoseconds } from './unix-time.ts'
 // The numbers of fields are in opentelemetry/proto/trace/v1/trace.proto, and in the files that it imports. See
 // https://github.com/open-telemetry/opentelemetry-proto
 
-/** OTLP as protobuf. */
+/** Encodes spans as OTLP in protobuf. */
 export function protobufEncoder({ resource, version }: SpanOrigin): SpanEncoder {
   const writer = new ProtobufWriter()
-  /** The starts of the messages that all spans belong to. */
-  let open: readonly number[] = []
+  /** The starts of the messages that contain all spans, innermost first. */
+  let openMessages: readonly number[] = []
 
   /** ExportTraceServiceRequest.resource_spans, and its scope_spans. */
   function begin(): void {
@@ -24,7 +24,7 @@ export function protobufEncoder({ resource, version }: SpanOrigin): SpanEncoder 
     writer.text(1, SCOPE_NAME)
     writer.text(2, version)
     writer.end(scope)
-    open = [scopeSpans, resourceSpans]
+    openMessages = [scopeSpans, resourceSpans]
   }
 
   return {
@@ -35,7 +35,7 @@ export function protobufEncoder({ resource, version }: SpanOrigin): SpanEncoder 
     },
     size: () => writer.length,
     take() {
-      for (const start of open) writer.end(start)
+      for (const start of openMessages) writer.end(start)
       return writer.take()
     },
   }

@@ -1,15 +1,17 @@
+/** Protobuf's wire types. */
 const [VARINT, FIXED_64, BYTES, FIXED_32] = [0, 1, 2, 5] as const
 
-/** A tag, and the number or the length behind it, take fewer bytes. */
+/** More than a tag and the number or length after it take. */
 const MAX_HEAD_BYTES = 16
 
-/** A length up to this one takes one byte. */
+/** The greatest length that takes one byte. */
 const MAX_SHORT_LENGTH = 127
 
 const INITIAL_BYTES = 65_536
 
 /**
- * Writes protobuf messages into one buffer, which grows and is used again. So nothing is left to the garbage collector.
+ * Writes protobuf messages into one buffer, which grows and is reused, so that the garbage collector
+ * has nothing to do.
  *
  * @see https://protobuf.dev/programming-guides/encoding/
  */
@@ -17,7 +19,7 @@ export class ProtobufWriter {
   #buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #length = 0
 
-  /** The number of bytes that are written. */
+  /** The number of bytes written since the last `take`. */
   get length(): number {
     return this.#length
   }
@@ -42,9 +44,10 @@ export class ProtobufWriter {
     this.#length = this.#buffer.writeUInt32LE((value - low) / 0x1_0000_0000, middle)
   }
 
+  /** A string, in UTF-8. */
   text(field: number, value: string): void {
     const start = this.begin(field, 3 * value.length)
-    // For a short text, a call of a function that is not JavaScript costs more.
+    // For short texts, JavaScript is faster than a call of Buffer's native function.
     const isWritten = value.length <= MAX_SHORT_LENGTH && writeAscii(this.#buffer, start, value)
     this.#length += isWritten ? value.length : this.#buffer.write(value, start)
     this.end(start)
@@ -57,7 +60,12 @@ export class ProtobufWriter {
     this.end(start)
   }
 
-  /** Begins a message, to which everything belongs that is written before `end`. */
+  /**
+   * Begins a message: everything that is written before `end` belongs to it.
+   *
+   * @param bytes to reserve for content that is written directly into the buffer
+   * @returns the start of its content, for `end`
+   */
   begin(field: number, bytes = 0): number {
     this.#tag(field, BYTES, bytes)
     // One byte for the length.
@@ -76,7 +84,7 @@ export class ProtobufWriter {
     writeVarint(this.#buffer, start - 1, length)
   }
 
-  /** @returns a copy of what is written. The next message starts over. */
+  /** @returns a copy of the bytes written since the last `take` */
   take(): Buffer {
     const bytes = Buffer.from(this.#buffer.subarray(0, this.#length))
     this.#length = 0
@@ -129,12 +137,12 @@ function writeAscii(buffer: Buffer, start: number, text: string): boolean {
 function writeHex(buffer: Buffer, start: number, digits: string): number {
   let at = start
   for (let index = 0; index < digits.length; index += 2) {
-    buffer[at++] = 16 * valueOf(digits.charCodeAt(index)) + valueOf(digits.charCodeAt(index + 1))
+    buffer[at++] = 16 * digitValue(digits.charCodeAt(index)) + digitValue(digits.charCodeAt(index + 1))
   }
   return at
 }
 
 /** @param code the code of a digit: `0` is 48, `a` is 97 */
-function valueOf(code: number): number {
+function digitValue(code: number): number {
   return code < 58 ? code - 48 : code - 87
 }

@@ -1,12 +1,13 @@
 import type { SpanEncoder } from './span-encoder.ts'
 import type { Span } from './span.ts'
 
-/** Spans that are sent together, as the collector gets them. */
+/** Encoded spans that are sent together. */
 export interface SpanBatch {
   readonly bytes: Buffer
   readonly spans: number
 }
 
+/** Collects the spans of requests, and sends them in batches. */
 export interface SpanBatches<Request> {
   /** Whether no further spans are accepted, because the collector does not keep up. */
   readonly isFull: () => boolean
@@ -28,10 +29,10 @@ interface Limits {
  */
 const GROUP_REQUESTS = 32
 
-/** The most spans that wait or are being sent before another request is added. Of a group, each request counts as one. */
+/** The most spans that wait or are being sent. Before its spans are made, a request counts as one. */
 const MAX_WAITING_SPANS = 2048
 
-/** The same in bytes: names of entity sets, which callers choose, may be long. */
+/** The most bytes of these: names of entity sets, which callers choose, may be long. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 
 /** A batch with more bytes is sent at once. */
@@ -52,18 +53,18 @@ export function spanBatches<Request>(
   const groupSize = Math.min(GROUP_REQUESTS, maxSpans)
   let group: Request[] = []
   const queue: SpanBatch[] = []
-  /** Spans that are encoded but not in a batch, spans in batches, and the bytes of these. */
-  let open = 0
-  let batched = 0
+  /** Encoded spans that are not in a batch yet, spans in batches, and the bytes of the latter. */
+  let encodedSpans = 0
+  let batchedSpans = 0
   let batchedBytes = 0
   let isSending = false
   let timer: NodeJS.Timeout | undefined
 
   function closeBatch(): void {
-    if (open === 0) return
-    const batch = { bytes: encoder.take(), spans: open }
-    open = 0
-    batched += batch.spans
+    if (encodedSpans === 0) return
+    const batch = { bytes: encoder.take(), spans: encodedSpans }
+    encodedSpans = 0
+    batchedSpans += batch.spans
     batchedBytes += batch.bytes.length
     queue.push(batch)
   }
@@ -74,15 +75,15 @@ export function spanBatches<Request>(
     for (const request of requests) {
       for (const span of spansOf(request)) {
         encoder.add(span)
-        open++
-        if (open >= maxSpans || encoder.size() >= MAX_BATCH_BYTES) closeBatch()
+        encodedSpans++
+        if (encodedSpans >= maxSpans || encoder.size() >= MAX_BATCH_BYTES) closeBatch()
       }
     }
   }
 
   async function sendOne(batch: SpanBatch): Promise<void> {
     await send(batch)
-    batched -= batch.spans
+    batchedSpans -= batch.spans
     batchedBytes -= batch.bytes.length
   }
 
@@ -95,7 +96,7 @@ export function spanBatches<Request>(
   }
 
   function startTimer(): void {
-    if (group.length + open === 0) return
+    if (group.length + encodedSpans === 0) return
     timer ??= setTimeout(() => {
       timer = undefined
       // While a batch is being sent, the next one grows.
@@ -108,7 +109,8 @@ export function spanBatches<Request>(
 
   return {
     isFull: () =>
-      group.length + open + batched >= MAX_WAITING_SPANS || encoder.size() + batchedBytes >= MAX_WAITING_BYTES,
+      group.length + encodedSpans + batchedSpans >= MAX_WAITING_SPANS ||
+      encoder.size() + batchedBytes >= MAX_WAITING_BYTES,
     add(request) {
       group.push(request)
       if (group.length >= groupSize) encodeGroup()

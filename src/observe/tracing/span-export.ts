@@ -33,7 +33,7 @@ const FLUSH_TIMEOUT_MS = 2000
 const MAX_EXPORTS = 30
 
 /**
- * Opens an export to the collector, over connections of its own that never carry access tokens.
+ * Opens an export to the collector, over its own connections, which never carry access tokens.
  *
  * @param onLost called with the number of lost spans, and the cause
  */
@@ -42,7 +42,7 @@ export function openSpanExport(
   version: string,
   onLost: (spans: number, cause: string) => void,
 ): SpanExport {
-  // The attributes of the SDK are all known without a wait.
+  // The SDK's default resource has no attributes that are determined asynchronously.
   const resource = { ...defaultResource().attributes, 'service.version': version, ...settings.resource } as Attributes
   const encoder = (settings.protocol === 'http/json' ? jsonEncoder : protobufEncoder)({ resource, version })
   const agent = agentFor(settings)

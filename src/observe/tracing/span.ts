@@ -1,7 +1,7 @@
 /** Kinds of spans, by OTLP's numbers. */
 export const SPAN_KIND = { internal: 1, server: 2, client: 3 } as const
 
-/** Values are texts or whole numbers, not below 0. */
+/** Values are strings or non-negative integers. */
 export type Attributes = Readonly<Record<string, string | number>>
 
 /** A finished span. */
@@ -16,7 +16,7 @@ export interface Span {
   readonly parentId: string | undefined
   /** Whether the parent is a span of the caller. */
   readonly isParentRemote: boolean
-  /** By `performance.now()`. */
+  /** Start and end, by `performance.now()`. */
   readonly start: number
   readonly end: number
   readonly attributes: Attributes
