@@ -44,8 +44,7 @@ export function unknownNames(
       return env[name] === undefined ? [`${path}: line ${line}: ${name} ${READ_TOO_EARLY}`] : []
     if (known === undefined) return []
     const near = suggestVariable(name) ?? misspeltVariable(name, known)
-    const todo =
-      near === undefined ? 'Remove it, or start the gateway in a folder of its own.' : `Did you mean ${near}?`
+    const todo = near === undefined ? 'Remove it, or start the gateway in a separate folder.' : `Did you mean ${near}?`
     return [`${path}: line ${line}: ${name} is not a setting. ${todo}`]
   })
 }

@@ -43,7 +43,7 @@ const NAMES_ELSEWHERE: Readonly<Record<string, string>> = {
  * those of `fromFile`. Without a file they describe one target. Adds contradictions to `errors`.
  *
  * @param sought a sentence that says where a missing variable was looked for, or an empty string
- * @param named variables that are not reported: a settings file names them, or they have an error of their own already
+ * @param named variables that are not reported: a settings file names them, or they already have an error
  */
 export function settingsFromEnvironment(
   source: Source,

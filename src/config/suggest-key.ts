@@ -23,7 +23,7 @@ export function suggestKey(key: string, group: string, members: readonly string[
   )
 }
 
-/** Fewer letters begin many names. */
+/** Shorter beginnings fit many names. */
 const MIN_BEGINNING_LENGTH = 8
 
 /** A setting in any group that begins with these letters. */

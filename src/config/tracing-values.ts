@@ -6,7 +6,7 @@ import { SettingError } from './setting.ts'
 /** The largest delay that a timer takes. */
 const MAX_TIMEOUT_MS = 2_147_483_647
 
-/** The most spans that wait. */
+/** The most spans in a batch: no more may wait (`src/observe/tracing/span-batches.ts`). */
 const MAX_BATCH_SPANS = 2048
 
 /** `true` or `false`. */
@@ -30,7 +30,7 @@ export function share(text: string): number {
   return number
 }
 
-/** A number of milliseconds, more than none. */
+/** A number of milliseconds, at least 1. */
 export function milliseconds(text: string): number {
   const number = /^\d{1,10}$/.test(text) ? Number(text) : NaN
   if (number === 0 || !(number <= MAX_TIMEOUT_MS)) {
@@ -39,7 +39,7 @@ export function milliseconds(text: string): number {
   return number
 }
 
-/** A number of spans, more than none. */
+/** A number of spans, at least 1. */
 export function batchSize(text: string): number {
   const number = /^\d{1,4}$/.test(text) ? Number(text) : NaN
   if (!(number >= 1 && number <= MAX_BATCH_SPANS)) {

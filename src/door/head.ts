@@ -52,7 +52,7 @@ export interface Head {
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
   override: string | undefined
-  /** The first header that is not one that names the user, but has the same letters. */
+  /** The first header that has the letters of one that names the user, but another spelling. */
   userVariant: string | undefined
   /** Whether Dynamics is asked to call a URL back. */
   callback: boolean

@@ -21,7 +21,7 @@ let isParserCompiled = defaultBudget === undefined
  * undici compiles the parser when `onConnect` gets the first connection. V8 reads the option only then, and a changed
  * option would make it reject compiled code from the cache, so the default is restored at once.
  *
- * @until Node 26
+ * @until Node 26, whose default delays the optimization
  */
 export function optimizingParserLater(onConnect: buildConnector.Callback): buildConnector.Callback {
   return (...outcome) => {

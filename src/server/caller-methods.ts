@@ -5,7 +5,7 @@ import { METHODS } from '../odata/methods.ts'
 /**
  * Whether Node's HTTP parser knows the method QUERY (RFC 10008).
  *
- * @until Node 20.12.2 is no longer supported, which does not know it; the last of 20 does
+ * @until Node 20.12.2 is no longer supported: its parser does not know QUERY, that of the last Node 20 does
  */
 export const KNOWS_QUERY = METHODS_OF_NODE.includes('QUERY')
 

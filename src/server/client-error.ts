@@ -38,7 +38,7 @@ export function respondToClientError(
     markEnding(socket)
     response.once('socket', respond)
   } else if (response.socket === null) {
-    // The caller has ended the connection, as a caller that leaves does.
+    // The caller ended its side of the connection before its request was complete.
     socket.destroy()
   } else {
     respond()

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
- * Closes a response that waits for earlier ones on its connection when that connection closes. Without that nobody
- * would learn that its request is over: it would neither be cancelled nor be in the log and the audit log.
+ * Closes a response that waits for earlier ones on its connection when that connection closes. Otherwise its
+ * request would never end: it would be neither cancelled nor in the log and the audit log.
  *
- * @until Node 24, which does so
+ * @until Node 24, which closes them itself
  */
 export function closeWithConnection(response: ServerResponse): void {
   const socket = response.req.socket as WithWaiting
