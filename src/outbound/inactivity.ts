@@ -24,6 +24,9 @@ const MIN_TICK_MS = 10
 const timers = new Set<SocketTimer>()
 let tick: NodeJS.Timeout | undefined
 let tickMs = Infinity
+let tickStarted = 0
+/** The time since the last look and before the current tick, in milliseconds. A tick that is brought forward adds to it. */
+let earlierMs = 0
 
 /**
  * Makes the timer of a connection. One real timer looks at all connections a few times within their limits, because
@@ -88,14 +91,18 @@ class SocketTimer implements InactivityTimer {
 function lookWithin(limit: number): void {
   const wanted = Math.min(Math.max(limit / LOOKS_PER_LIMIT, MIN_TICK_MS), MAX_TICK_MS)
   if (wanted >= tickMs) return
+  const now = performance.now()
+  if (tickMs < Infinity) earlierMs += Math.min(now - tickStarted, tickMs)
   clearTimeout(tick)
   tickMs = wanted
+  tickStarted = now
   tick = setTimeout(lookAtAll, wanted).unref()
 }
 
 /** A late look counts as one in time: when the event loop is blocked, the data of a server may be waiting. */
 function lookAtAll(): void {
-  const elapsedMs = tickMs
+  const elapsedMs = earlierMs + tickMs
+  earlierMs = 0
   tickMs = Infinity
   for (const timer of timers) timer.look(elapsedMs)
   let shortest = Infinity

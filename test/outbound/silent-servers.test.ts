@@ -141,3 +141,20 @@ t.test('a blocked event loop is not a silent server', async (t) => {
 
   t.same(await responded, { status: 200, code: undefined })
 })
+
+t.test('requests with a short timeout do not extend a long one', async (t) => {
+  const silent = await socketService(t, (socket) => void socket.resume())
+  const origin = await socketService(t, (socket) => socket.on('data', () => socket.write(`${OK}{}`)))
+  const send = sender(t)
+  let short = 0
+  const responded = send({ origin: silent, headersTimeout: 1500 })
+  // Each brings the next look at all connections forward, shortly before it is due.
+  const timer = setInterval(() => {
+    short++
+    void send({ origin, headersTimeout: 100 })
+  }, 140)
+  t.teardown(() => clearInterval(timer))
+
+  t.same(await responded, { status: 0, code: 'UND_ERR_HEADERS_TIMEOUT' })
+  t.ok(short < 40, `${short} short requests`)
+})
