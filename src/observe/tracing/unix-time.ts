@@ -12,8 +12,8 @@ export function followClock(): void {
 
 /**
  * Nanoseconds since 1970, from `performance.now()`. A number can express only multiples of 256 of them, which is as
- * precise as the clock.
+ * precise as the clock. A whole number, not below 0, even if the clock was never set: the encoders take no other.
  */
 export function unixNanoseconds(time: number): number {
-  return (clockOrigin + time) * 1e6
+  return Math.max(0, Math.round((clockOrigin + time) * 1e6))
 }

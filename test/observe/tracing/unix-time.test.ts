@@ -17,3 +17,15 @@ t.test('times follow the system clock, also after it is set', async (t) => {
   t.ok(Math.abs(unixNanoseconds(performance.now()) - before - 3600e9) < 1e9)
   t.ok(Math.abs(unixNanoseconds(1500.5) - unixNanoseconds(0) - 1_500_500_000) < 1000)
 })
+
+t.test('a clock that was never set makes whole numbers, never below 0', async (t) => {
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+    followClock()
+  })
+  Date.now = () => 1000 + performance.now()
+  followClock()
+  t.ok(Number.isInteger(unixNanoseconds(1.234_567_8)))
+  t.equal(unixNanoseconds(-5000), 0)
+})
