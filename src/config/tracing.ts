@@ -136,10 +136,13 @@ export function readTracing(variables: Variables, errors: string[]): TracingSett
   return url === undefined ? undefined : { url, ...settings }
 }
 
-/** Errors for misspelt variables. OpenTelemetry's other variables, which are not read here, resemble none of `known`. */
+/** OpenTelemetry's variables of log batches. They resemble those of span batches, and are not read here. */
+const LOG_BATCHES = 'OTEL_BLRP_'
+
+/** Errors for misspelt variables. OpenTelemetry's further variables, which are not read here, resemble none of `known`. */
 function misspelt(variables: Variables, known: ReadonlySet<string>): string[] {
   return Object.keys(variables).flatMap((name) => {
-    const near = name.startsWith('OTEL_') ? misspeltVariable(name, known) : undefined
+    const near = name.startsWith('OTEL_') && !name.startsWith(LOG_BATCHES) ? misspeltVariable(name, known) : undefined
     return near === undefined ? [] : [`${name} is not a variable of OpenTelemetry. Did you mean ${near}?`]
   })
 }

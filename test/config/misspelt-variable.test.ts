@@ -98,7 +98,10 @@ t.test('variables of OpenTelemetry that are not read here resemble none of those
   const others = [
     'OTEL_BLRP_EXPORT_TIMEOUT',
     'OTEL_BSP_EXPORT_TIMEOUT',
-    'OTEL_BSP_SCHEDULE_DELAY',
+    'OTEL_BLRP_MAX_EXPORT_BATCH_SIZE',
+    'OTEL_BLRP_MAX_QUEUE_SIZE',
+    'OTEL_BLRP_SCHEDULE_DELAY',
+    'OTEL_BSP_MAX_QUEUE_SIZE',
     'OTEL_CONFIG_FILE',
     'OTEL_ENTITIES',
     'OTEL_EXPORTER_JAEGER_ENDPOINT',
