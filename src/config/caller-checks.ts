@@ -9,7 +9,7 @@ export function callerChecks(
   errors: string[],
 ): void {
   for (const name of repeated(callers.map(({ name }) => name))) {
-    errors.push(`callers: two are called ${name}; give each a name of its own.`)
+    errors.push(`callers: two are called ${name}; give each its own name.`)
   }
   for (const hash of repeated(callers.flatMap(({ keys }) => keys))) {
     errors.push(

@@ -25,10 +25,10 @@ export function crossChecks(settings: Settings, errors: string[]): void {
   if (targets.length === 0) errors.push('targets is empty: describe at least one environment.')
   const names = targets.map(({ name }) => name)
   if (targets.length > 1 && names.includes(undefined)) {
-    errors.push('targets: with several targets each needs a name of its own.')
+    errors.push('targets: with several targets each needs its own name.')
   }
   for (const name of new Set(names.filter((name, index) => name !== undefined && names.indexOf(name) !== index))) {
-    errors.push(`targets: two are called ${name!}; give each a name of its own.`)
+    errors.push(`targets: two are called ${name!}; give each its own name.`)
   }
   for (const { url, impersonation } of targets) {
     if (impersonation.mode === 'off' && callers.some(({ userFrom }) => namesUser(userFrom))) {

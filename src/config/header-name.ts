@@ -71,7 +71,7 @@ export function ownHeader(text: string): string {
   const name = text.toLowerCase()
   if (!/^[a-z0-9-]+$/.test(name)) throw new SettingError('is not a header name: write letters, digits and dashes.')
   if (RESERVED.has(name) || RESERVED_PREFIXES.test(name) || isMethodOverride(headerLetters(name))) {
-    throw new SettingError(`is ${name}, which has another meaning: write a name of its own, such as x-user-email.`)
+    throw new SettingError(`is ${name}, which has another meaning: write another name, such as x-user-email.`)
   }
   return name
 }

@@ -65,7 +65,7 @@ function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, a
   const raw = slice(start, end)
   const value = textOf(raw)
   if (headerFields([`${name}:`]) === undefined || raw[0] !== '"' || /\p{Cc}/u.test(value)) {
-    throw new MalformedBatch(`${authorizer.subject()} has a header that is none.`)
+    throw new MalformedBatch(`${authorizer.subject()} has a malformed header.`)
   }
   return { name, value }
 }

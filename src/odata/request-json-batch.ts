@@ -47,7 +47,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
           inRequests = false
           break
         case REQUEST:
-          if (inRequests) judged(value)
+          if (inRequests) checkRequest(value)
           members = []
           break
         case MEMBER:
@@ -74,7 +74,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
     return name
   }
 
-  function judged(request: ScannedValue): void {
+  function checkRequest(request: ScannedValue): void {
     const text = rest.take()
     rest.add(text)
     pass(

@@ -147,12 +147,12 @@ export function writeAllPages(first: UpstreamResponse, options: AllPages): void 
     if (!raw.headersSent) return refuse(cancellation.reason ?? notAPage(error))
     // The caller has left: nothing broke.
     if (raw.destroyed) return
-    const told = toldOf(cancellation.reason ?? error)
-    brokeOff(told.error)
+    const report = reportOf(cancellation.reason ?? error)
+    brokeOff(report.error)
     // The rows of the page that failed are counted again.
     const rest = limit === Infinity ? path : withTop(path, limit - (record.rows - skip))
     const resume = downstreamUrl(map, map.target.origins[0]! + rest)
-    raw.write(`${JSON.stringify({ error: told.shown, resume, skip })}\n`, () => cut(raw))
+    raw.write(`${JSON.stringify({ error: report.shown, resume, skip })}\n`, () => cut(raw))
   }
 }
 
@@ -187,7 +187,7 @@ async function refusalOf(response: UpstreamResponse, outbound: OutboundRequest):
 }
 
 /** An error for the caller, and its form for the log. */
-function toldOf(error: Error): { readonly shown: unknown; readonly error: Error } {
+function reportOf(error: Error): { readonly shown: unknown; readonly error: Error } {
   const own = bodyError(error)
   const { code, message } = own as Error & { readonly code?: string }
   return { shown: (error instanceof PageRefused ? error.error : undefined) ?? { code, message }, error: own }

@@ -76,7 +76,7 @@ const BODY_HEADERS = /^content-/i
 
 /** Forwards every request below a prefix to one target, and returns its response. */
 export async function proxy(app: FastifyInstance, options: ProxyOptions): Promise<void> {
-  const { target, pathPrefix, send, bodyLimit, stopping, authorizePart: judge, batchRead, explain, foreign } = options
+  const { target, pathPrefix, send, bodyLimit, stopping, authorizePart, batchRead, explain, foreign } = options
   const address = targetAddress(target.url.origin + target.url.apiRoot)
   const links = linksFor({ address, prefix: pathPrefix, ...options })
   const { header: emailHeader, idHeader } = target.impersonation
@@ -187,7 +187,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
               onPart: (operation) => {
                 refusePartKey(operation.part, operation.headers)
                 refusePartPriority(operation.part, operation.headers)
-                judge(request, operation)
+                authorizePart(request, operation)
                 if (!isRead(operation.method)) writtenParts?.push(operation)
               },
               onEnd: () => batchRead(request),

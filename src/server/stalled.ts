@@ -90,8 +90,8 @@ function queueOf(socket: Socket): number | undefined {
 function end(socket: Socket, carried: Carried): void {
   const { response, writtenBefore } = carried
   const { req: request } = response
-  const toldToGoOn = writtenBefore !== socket.bytesWritten
-  if (!request.complete && request.readableLength === 0 && toldToGoOn) {
+  const continueSent = writtenBefore !== socket.bytesWritten
+  if (!request.complete && request.readableLength === 0 && continueSent) {
     if (response.headersSent || !socket.writable) socket.destroy()
     else endRequestWith(socket, new RequestTooSlow())
   } else if (response.headersSent && response.writableLength > 0) {

@@ -748,7 +748,7 @@ t.test('a settings file that is missing or malformed is an error', async (t) => 
 
 t.test('several targets need distinct names', async (t) => {
   const one = 'url: contoso.crm4.dynamics.com, credential: { kind: managed-identity }'
-  t.match(errorsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs a name/])
+  t.match(errorsOf({}, written(t, `targets: [{ ${one} }, { ${one} }]`)), [/each needs its own name/])
   t.match(errorsOf({}, written(t, `targets: [{ name: a, ${one} }, { name: a, ${one} }]`)), [/two are called a/])
 })
 

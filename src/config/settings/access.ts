@@ -8,7 +8,7 @@ export const access = {
   trustNetwork: flag({
     description:
       'Anyone who can reach the port may use the gateway. Needed to listen beyond loopback ' +
-      'without callers of its own.',
+      'without listed callers.',
     env: 'TRUST_NETWORK',
     fallback: false,
   }),
