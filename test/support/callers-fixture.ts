@@ -11,11 +11,7 @@ import host from '../../src/door/host.ts'
 import addedHeaders from '../../src/server/added-headers.ts'
 import cors from '../../src/server/cors.ts'
 import { beginExchange } from '../../src/server/exchange.ts'
-
-/** The part of tap's `t` that cleans up after a test. */
-interface Test {
-  readonly teardown: (clean: () => unknown) => void
-}
+import type { Test } from './tap-test.ts'
 
 /** A gateway's settings with `changes`. */
 function settingsWith(changes: Partial<Settings> = {}): Settings {

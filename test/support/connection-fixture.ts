@@ -17,11 +17,7 @@ import type { UpstreamResponse, OutboundRequest } from '../../src/dynamics/send.
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { inProcess } from '../../src/replicas/in-process.ts'
-
-/** The part of tap's `t` that cleans up after a test. */
-interface Test {
-  teardown: (clean: () => unknown) => void
-}
+import type { Test } from './tap-test.ts'
 
 /** Starts an HTTP service on loopback, and returns its origin. */
 export async function service(t: Test, listener: RequestListener): Promise<string> {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { freePort } from './rolling-update.ts'
+import type { Test } from './tap-test.ts'
 import { until } from './until.ts'
 
 /** A real Redis server for one test. */
@@ -21,11 +22,6 @@ export interface RedisServer {
   readonly kill: () => Promise<void>
   /** Starts it again on the same port, with other options. */
   readonly start: (options?: readonly string[]) => Promise<void>
-}
-
-/** The part of tap's `t` that cleans up after a test. */
-interface Test {
-  teardown: (clean: () => unknown) => void
 }
 
 /** Starts the installed `redis-server`, and stops it with the test. */

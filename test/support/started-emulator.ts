@@ -1,11 +1,7 @@
 import { fetch, type RequestInit, type Response } from 'undici'
 
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../emulator/emulator.ts'
-
-/** The part of tap's `t` that cleans up after a test. */
-interface Test {
-  teardown(end: () => unknown): unknown
-}
+import type { Test } from './tap-test.ts'
 
 /** Sends a request to a path and query below the API root, or to an absolute URL, and reads its body. */
 export type Call = (target: string, init?: RequestInit) => Promise<CallResult>
