@@ -74,7 +74,7 @@ function connectionIn({ circuit, pauseMs, waitingForPause }: ConnectionState): s
 /** The reason for the concurrency limit, in the words of the status page. */
 const LIMIT_REASONS: Readonly<Record<LimitReason, string>> = {
   ceiling: 'the highest that the settings allow',
-  hint: 'where Dynamics suggests to start',
+  hint: 'the number that Dynamics suggests',
   refused: 'Dynamics refused more',
   'higher-is-better': 'more got more done',
   'higher-is-no-better': 'more only made responses slower',
