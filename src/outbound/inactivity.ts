@@ -33,9 +33,14 @@ let earlierMs = 0
  * creating or restarting a timer for each request costs as much as 2 % of the request.
  *
  * @param isExempt whether the silence is not the server's at this moment
+ * @param sentBytes the bytes that the kernel has taken. `socket.bytesWritten` includes those that still wait
  */
-export function inactivityTimer(socket: Socket, isExempt: () => boolean): InactivityTimer {
-  const timer = new SocketTimer(socket, isExempt)
+export function inactivityTimer(
+  socket: Socket,
+  isExempt: () => boolean,
+  sentBytes: () => number,
+): InactivityTimer {
+  const timer = new SocketTimer(socket, isExempt, sentBytes)
   timers.add(timer)
   socket.once('close', () => {
     timer.stop()
@@ -49,20 +54,22 @@ class SocketTimer implements InactivityTimer {
   limit = 0
   readonly #socket: Socket
   readonly #isExempt: () => boolean
+  readonly #sentBytes: () => number
   #listener: InactivityListener | undefined
   #silentMs = 0
-  /** Bytes in both directions at the last look. */
-  #bytes = -1
+  /** Bytes in both directions at the last look; `NaN` before the first one. */
+  #bytes = NaN
 
-  constructor(socket: Socket, isExempt: () => boolean) {
+  constructor(socket: Socket, isExempt: () => boolean, sentBytes: () => number) {
     this.#socket = socket
     this.#isExempt = isExempt
+    this.#sentBytes = sentBytes
   }
 
   start(limit: number, listener: InactivityListener): void {
     this.limit = limit
     this.#listener = listener
-    this.#bytes = -1
+    this.#bytes = NaN
     if (limit > 0) lookWithin(limit)
   }
 
@@ -74,7 +81,7 @@ class SocketTimer implements InactivityTimer {
   /** Counts the time since the last look, if nothing has happened in it. */
   look(elapsedMs: number): void {
     if (this.limit === 0) return
-    const bytes = this.#socket.bytesRead + this.#socket.bytesWritten
+    const bytes = this.#socket.bytesRead + this.#sentBytes()
     if (bytes !== this.#bytes || this.#isExempt()) {
       this.#bytes = bytes
       this.#silentMs = 0

@@ -41,7 +41,11 @@ export function pausable(socket: Socket): PausableSocket {
   let cut = false
   let broken = false
   let isUploading = false
-  const timer = inactivityTimer(socket, () => paused || (isUploading && !socket.writableNeedDrain))
+  const timer = inactivityTimer(
+    socket,
+    () => paused || (isUploading && !socket.writableNeedDrain),
+    () => sentBytes(socket),
+  )
 
   const self: PausableSocket = {
     get broken() {
@@ -111,6 +115,8 @@ interface Handle {
   readonly reading?: boolean
   /** The bytes that the kernel has not taken. */
   readonly writeQueueSize?: number
+  /** The bytes that the kernel has been given, with those that it has not taken. */
+  readonly bytesWritten?: number
   readonly readStart?: () => number
   readonly readStop?: () => number
   /** The TCP connection beneath TLS. */
@@ -127,8 +133,18 @@ function handleOf(socket: Socket): Handle | null {
  * turn of the event loop, when a fast server has already responded.
  */
 function hasUnsentBytes(socket: Socket): boolean {
+  return (tcpHandleOf(socket)?.writeQueueSize ?? 0) > 0
+}
+
+/** The bytes that the kernel has taken. Node counts a write at once, even if it takes minutes. */
+function sentBytes(socket: Socket): number {
+  const { bytesWritten = 0, writeQueueSize = 0 } = tcpHandleOf(socket) ?? {}
+  return bytesWritten - writeQueueSize
+}
+
+function tcpHandleOf(socket: Socket): Handle | null {
   const handle = handleOf(socket)
-  return ((handle?.['_parent'] ?? handle)?.writeQueueSize ?? 0) > 0
+  return handle?.['_parent'] ?? handle
 }
 
 /**

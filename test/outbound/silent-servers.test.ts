@@ -91,6 +91,25 @@ t.test('a server that takes no more of an upload is given up', async (t) => {
   })
 })
 
+t.test('a server that takes a large upload slowly is not silent', async (t) => {
+  const body = Buffer.alloc(40 * 1024 * 1024)
+  // The kernel takes about a megabyte at a time.
+  const headersTimeout = 1000
+  const slowUntil = performance.now() + 2 * headersTimeout
+  const origin = await socketService(t, (socket) => {
+    let received = 0
+    socket.on('data', (data) => {
+      received += data.length
+      if (received > body.length) socket.write(`${OK}{}`)
+      if (performance.now() > slowUntil) return
+      socket.pause()
+      setTimeout(() => socket.resume(), 5)
+    })
+  })
+
+  t.same(await sender(t)({ origin, body, headersTimeout }), { status: 200, code: undefined })
+})
+
 t.test('a caller that is slow to send its body does not count as a silent server', async (t) => {
   const origin = await socketService(t, (socket) =>
     socket.on('data', (data) => {
