@@ -35,11 +35,7 @@ let earlierMs = 0
  * @param isExempt whether the silence is not the server's at this moment
  * @param sentBytes the bytes that the kernel has taken. `socket.bytesWritten` includes those that still wait
  */
-export function inactivityTimer(
-  socket: Socket,
-  isExempt: () => boolean,
-  sentBytes: () => number,
-): InactivityTimer {
+export function inactivityTimer(socket: Socket, isExempt: () => boolean, sentBytes: () => number): InactivityTimer {
   const timer = new SocketTimer(socket, isExempt, sentBytes)
   timers.add(timer)
   socket.once('close', () => {
