@@ -24,8 +24,8 @@ import { HIGH_WATER_BYTES } from './write-response.ts'
 
 /** The head of the first page as that of a stream of rows, flat. */
 export function rowsHead(headers: readonly string[]): string[] {
-  const kept = headers.filter((_, index) => !OF_THE_PAGE.test(headers[index - (index % 2)]!))
-  return [...kept, 'content-type', NDJSON]
+  const forwarded = headers.filter((_, index) => !OF_THE_PAGE.test(headers[index - (index % 2)]!))
+  return [...forwarded, 'content-type', NDJSON]
 }
 
 const OF_THE_PAGE = /^(?:content-type|content-encoding|etag)$/i
