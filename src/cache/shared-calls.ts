@@ -42,7 +42,7 @@ interface Call {
   readonly waiters: Set<Waiter>
   /** Whether the request that started it still waits. */
   firstCallerWaits: boolean
-  /** Another call with the same identity and path, and another key. */
+  /** Another call with the same path and another key. */
   next: Call | undefined
 }
 
@@ -51,13 +51,12 @@ interface Call {
  * @param changes the number of completed writes; `undefined` while it is not known: then nothing is shared
  */
 export function shareCalls(target: string, changes: () => number | undefined): SharedCalls {
-  /** By identity and path. A complete key is made only when two requests have both in common. */
+  /** By path. A key is made only when two requests have the same path. */
   const calls = new Map<string, Call>()
 
   return (request, send) => {
     if (changes() === undefined) return send(request)
-    const place = placeOf(request)
-    const first = calls.get(place)
+    const first = calls.get(request.path)
     let key: string | undefined
     for (let call = first; call !== undefined; call = call.next) {
       if (!mayJoin(call, request)) continue
@@ -65,23 +64,19 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       if (key === undefined) return send(request)
       if ((call.key ??= keyOf(target, call.request, 'shared call')) === key) return joinCall(call, request, send)
     }
-    return startCall(request, send, place, first)
+    return startCall(request, send, first)
   }
 
   /**
    * Whether it may wait for the call, if its key is the same. A call that is still queued behind requests of its own
    * caller must not delay the request of another caller.
    */
-  function mayJoin({ request, changes: atStart }: Call, { fairnessKey }: OutboundRequest): boolean {
+  function mayJoin({ request, changes: atStart }: Call, { fairnessKey, cacheableRead }: OutboundRequest): boolean {
+    if (request.cacheableRead!.identity !== cacheableRead!.identity) return false
     return (request.record.sent || request.fairnessKey === fairnessKey) && atStart === changes()
   }
 
-  function startCall(
-    request: OutboundRequest,
-    send: Send,
-    place: string,
-    next: Call | undefined,
-  ): Promise<UpstreamResponse> {
+  function startCall(request: OutboundRequest, send: Send, next: Call | undefined): Promise<UpstreamResponse> {
     const cancellation = new Cancellation()
     const call: Call = {
       request,
@@ -92,7 +87,7 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       firstCallerWaits: true,
       next,
     }
-    calls.set(place, call)
+    calls.set(request.path, call)
     return new Promise((resolve, reject) => {
       const release = request.cancellation.hold((reason) => {
         call.firstCallerWaits = false
@@ -101,12 +96,12 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       })
       send({ ...request, cancellation }).then(
         (response) => {
-          removeCall(call, place)
+          removeCall(call)
           if (call.waiters.size === 0) return resolve(response)
           void distribute(call, response, resolve, reject)
         },
         (error: unknown) => {
-          removeCall(call, place)
+          removeCall(call)
           release()
           reject(error)
           for (const waiter of removeAllWaiters(call)) waiter.reject(error)
@@ -127,11 +122,12 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     })
   }
 
-  function removeCall(call: Call, place: string): void {
-    let before = calls.get(place)
+  function removeCall(call: Call): void {
+    const { path } = call.request
+    let before = calls.get(path)
     if (before === call) {
-      if (call.next === undefined) calls.delete(place)
-      else calls.set(place, call.next)
+      if (call.next === undefined) calls.delete(path)
+      else calls.set(path, call.next)
       return
     }
     while (before !== undefined && before.next !== call) before = before.next
@@ -166,11 +162,6 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       for (const waiter of removeAllWaiters(call)) waiter.reject(error)
     }
   }
-}
-
-/** Requests of different identities never share a call. No identity contains a line break. */
-function placeOf({ cacheableRead, path }: OutboundRequest): string {
-  return `${cacheableRead!.identity}\n${path}`
 }
 
 /** Removes all waiters, and returns them. */
