@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -5,6 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { createAgent } from '../../src/outbound/agent.ts'
+import { pausable } from '../../src/outbound/pausable-socket.ts'
 import { socketService } from '../support/connection-fixture.ts'
 
 t.setTimeout(60_000)
@@ -176,4 +178,15 @@ t.test('requests with a short timeout do not extend a long one', async (t) => {
 
   t.same(await responded, { status: 0, code: 'UND_ERR_HEADERS_TIMEOUT' })
   t.ok(short < 40, `${short} short requests`)
+})
+
+t.test('a socket that is not connected yet is silent', async (t) => {
+  const silent = await new Promise<boolean>((resolve) => {
+    pausable(new Socket()).watchResponse(50, { onInactive: () => resolve(true) })
+    // The timer alone does not keep the process alive.
+    const limit = setTimeout(resolve, 30_000, false)
+    t.teardown(() => clearTimeout(limit))
+  })
+
+  t.ok(silent)
 })
