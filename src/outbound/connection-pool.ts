@@ -66,9 +66,9 @@ const RENEW_AFTER = 0.8
  */
 const RESERVE_DELAY_MS = 250
 /**
- * Connections that have been idle for less than this, in milliseconds, take turns: a connection that is used again at once
- * costs 15 % more CPU per request (docs/decisions/warm-connections.md). Surplus connections leave the rotation, and are
- * closed after `keep`.
+ * Connections that have been idle for less than this, in milliseconds, take turns: a connection that is used again at
+ * once costs up to 15 % more CPU per request (docs/decisions/warm-connections.md). Surplus connections leave the
+ * rotation, and are closed after `keep`.
  */
 const ROTATION_MS = 100
 /** The time between two checks of the reserve, in milliseconds, while there is traffic. */
