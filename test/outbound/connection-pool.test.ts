@@ -110,6 +110,23 @@ t.test('the first request finds a connection that was opened ahead, and another 
   t.same(uses, ['reserve', 'reused'])
 })
 
+t.test('connections that were just in use take turns', async (t) => {
+  for (const method of ['read', 'write'] as const) {
+    const server = await testServer(t)
+    const fixture = poolTo(t, server.port)
+    await Promise.all([fixture[method]('/slow'), fixture[method]('/slow')])
+    const before = server.connections.map(({ bytesRead }) => bytesRead)
+    for (let count = 0; count < 20; count++) {
+      // Until the connection is idle again.
+      await pause(5)
+      await fixture[method]()
+    }
+
+    t.equal(server.connections.length, 2)
+    server.connections.forEach(({ bytesRead }, index) => t.ok(bytesRead > before[index]!, `${method} on ${index}`))
+  }
+})
+
 t.test('without keepWarm nothing is opened ahead', async (t) => {
   const server = await testServer(t)
   const { uses, write } = poolTo(t, server.port)
