@@ -20,6 +20,9 @@ interface Measure {
 
 const accounts = `${root}/accounts`
 
+/** So many that identical requests of one user are hardly ever in progress together: they would share a call. */
+const USERS = 30
+
 /** All parts, in the order in which they run. */
 export const measures: readonly Measure[] = [
   { name: 'direct', inQuick: true, measure: (quick) => direct(quick ? 2 : 5) },
@@ -30,9 +33,29 @@ export const measures: readonly Measure[] = [
       throughput(
         'GET, 1 KB, 16 connections',
         peers(),
-        { path: accounts, connections: 16, seconds: quick ? 2 : 5 },
-        quick ? 3 : 7,
+        { path: accounts, connections: 16, users: USERS, seconds: quick ? 2 : 5 },
+        quick ? 3 : 5,
       ),
+  },
+  {
+    name: 'same',
+    inQuick: false,
+    measure: () =>
+      throughput(
+        'GET, 1 KB, 16 connections, all requests identical, so that those in progress share calls',
+        peers(),
+        { path: accounts, connections: 16, seconds: 5 },
+        4,
+      ),
+  },
+  {
+    name: 'connections',
+    inQuick: false,
+    measure: async () => {
+      const load = { path: accounts, seconds: 5 }
+      await throughput('GET, 1 KB, 1 connection', peers(), { ...load, connections: 1, users: USERS }, 4)
+      return throughput('GET, 1 KB, 512 connections', peers(), { ...load, connections: 512, users: 2048 }, 4)
+    },
   },
   {
     name: 'post',
@@ -59,7 +82,12 @@ export const measures: readonly Measure[] = [
     name: '20k',
     inQuick: false,
     measure: () =>
-      throughput('GET, 20 KB, 16 connections', peers(), { path: `${root}/contacts`, connections: 16, seconds: 4 }, 3),
+      throughput(
+        'GET, 20 KB, 16 connections',
+        peers(),
+        { path: `${root}/contacts`, connections: 16, users: USERS, seconds: 4 },
+        4,
+      ),
   },
   {
     name: '1m',
@@ -68,8 +96,8 @@ export const measures: readonly Measure[] = [
       throughput(
         'GET, 1 MB, 8 connections',
         peers(),
-        { path: `${root}/leads`, connections: 8, seconds: quick ? 2 : 4 },
-        quick ? 1 : 3,
+        { path: `${root}/leads`, connections: 8, users: USERS, seconds: quick ? 2 : 4 },
+        quick ? 1 : 4,
       ),
   },
   {
@@ -79,8 +107,8 @@ export const measures: readonly Measure[] = [
       throughput(
         'GET, 1 KB, 2,000 requests a second',
         peers(),
-        { path: accounts, connections: 64, seconds: quick ? 2 : 10, rate: 2000 },
-        quick ? 1 : 3,
+        { path: accounts, connections: 64, users: USERS, seconds: quick ? 2 : 10, rate: 2000 },
+        quick ? 1 : 4,
       ),
   },
   { name: 'tracing', inQuick: false, measure: () => tracing(7, 4) },

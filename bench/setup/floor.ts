@@ -28,14 +28,16 @@ app.all('/*', (request, reply) => {
   const response = reply.raw
   const handler: Dispatcher.DispatchHandler = {
     onConnect: () => undefined,
-    onHeaders(status: number, head: Buffer[]) {
+    onHeaders(status: number, head: Buffer[], resume: () => void) {
+      response.on('drain', resume)
       response.writeHead(
         status,
         head.map((text) => text.toString('latin1')),
       )
       return true
     },
-    onData: (chunk: Buffer) => response.write(chunk),
+    // Without its caller a response is read to its end.
+    onData: (chunk: Buffer) => response.write(chunk) || response.destroyed,
     onComplete: () => void response.end(),
     onError: (error: Error) => void response.destroy(error),
   }

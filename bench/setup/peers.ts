@@ -97,6 +97,8 @@ export function gateway({
             clientId: '22222222-2222-4222-8222-222222222222',
             secret: { env: 'BENCH_SECRET' },
           },
+          // The first requests of all users come within milliseconds.
+          impersonation: { lookupsPerSecond: 1000 },
           ...target,
         },
       ],

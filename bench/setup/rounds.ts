@@ -26,6 +26,9 @@ type Figure = Exclude<keyof Round, 'p999' | 'longestOnTime' | 'ownPause'>
 
 export type Rounds = ReadonlyMap<string, readonly Round[]>
 
+/** The time under load after which V8 has optimized what a Node program needs. */
+const WARM_UP_SECONDS = 8
+
 /** A text that each response must have, to detect a peer with wrong responses. */
 const EXPECTED = '$metadata#'
 
@@ -48,12 +51,10 @@ async function measureRound({ name, command, what }: Contender): Promise<Round> 
   try {
     await ask(ports.proxy, '/api/data/v9.2/accounts', headers, { retryForMs: 10_000 })
     const { rate: _rate, ...full } = what
-    // The settings limit the lookups of users per second.
-    const seconds = Math.max(1, Math.min(2, what.seconds / 2), (what.users ?? 0) / 600)
     const warm = await load({
       ...full,
       port: ports.proxy,
-      seconds: Math.ceil(seconds),
+      seconds: what.seconds > 2 ? WARM_UP_SECONDS : 2,
       ...(what.body === undefined ? { expect: EXPECTED } : {}),
     })
     if (warm.wrong > 0) throw new Error(`${name}: ${warm.wrong} of ${warm.requests} answers were wrong`)
