@@ -31,5 +31,13 @@ type Added = Pick<Exchange, 'id' | 'timings' | 'cors'>
 
 /** @see https://www.w3.org/TR/server-timing/ */
 function serverTiming({ token, user, wait, dynamics }: Timings): string {
-  return `token;dur=${formatMs(token)}, user;dur=${formatMs(user)}, wait;dur=${formatMs(wait)}, dynamics;dur=${formatMs(dynamics)}`
+  const waits = token === 0 && user === 0 && wait === 0 ? NO_WAITS : waitsText(token, user, wait)
+  return `${waits}, dynamics;dur=${formatMs(dynamics)}`
 }
+
+function waitsText(token: number, user: number, wait: number): string {
+  return `token;dur=${formatMs(token)}, user;dur=${formatMs(user)}, wait;dur=${formatMs(wait)}`
+}
+
+/** The usual text. */
+const NO_WAITS = waitsText(0, 0, 0)
