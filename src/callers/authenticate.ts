@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 
@@ -34,17 +34,32 @@ function authenticate(app: FastifyInstance, { identify, exempt }: Options, regis
   app.addHook('onRequest', (request, reply, done) => {
     if (exempt?.(request.raw) === true) return done()
     const found = identify(request.head, request.raw.socket)
-    if (found instanceof Promise) found.then(admit, done)
-    else admit(found)
-
-    function admit({ caller, fault }: CallerOrFault): void {
-      if (fault instanceof CallerUnknown) reply.header('www-authenticate', 'Bearer')
-      if (fault !== undefined) return done(fault)
-      request.caller = caller
-      done()
-    }
+    if (found instanceof Promise) admitLater(found, request, reply, done)
+    else admit(found, request, reply, done)
   })
   registered()
+}
+
+/** A function of its own, so that a caller who is known at once costs no closure. */
+function admitLater(
+  finding: Promise<CallerOrFault>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  finding.then((found) => admit(found, request, reply, done), done)
+}
+
+function admit(
+  { caller, fault }: CallerOrFault,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  if (fault instanceof CallerUnknown) reply.header('www-authenticate', 'Bearer')
+  if (fault !== undefined) return done(fault)
+  request.caller = caller
+  done()
 }
 
 export default fp(authenticate, { name: 'authenticate', fastify: '5.x', dependencies: ['head'] })

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 
 import type { Settings } from '../config/schema.ts'
 import { BadRequest, HostNotAllowed } from '../errors.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { isLoopbackHost } from '../odata/loopback.ts'
 
 /**
@@ -46,17 +47,17 @@ function hostVerdict(settings: HostSettings): (request: Called) => 'own' | 'fore
   if (settings.publicUrl !== undefined) allowed.add(new URL(settings.publicUrl).hostname)
   // No browser can open a Unix socket, and clients send any host for it, or none.
   const unixSocket = settings.host.startsWith('unix:')
-  return ({ head, raw }) => {
-    if (unixSocket && raw.socket.localAddress === undefined) return 'own'
-    const called = head.host === undefined ? undefined : readHost(head.host)
-    if (called === undefined) return 'unreadable'
+  const hostOf = cachedByText((written): { readonly name?: string; readonly isOwn: boolean } => {
+    const called = readHost(written)
+    if (called === undefined) return { isOwn: false }
     const { name, port } = called
-    const own =
-      isLocalName(name) ||
-      allowed.has(name) ||
-      allowed.has(`${name}:${port}`) ||
-      isAddress(name, raw.socket.localAddress)
-    return own ? 'own' : 'foreign'
+    return { name, isOwn: isLocalName(name) || allowed.has(name) || allowed.has(`${name}:${port}`) }
+  })
+  return ({ head, raw: { socket } }) => {
+    if (unixSocket && socket.localAddress === undefined) return 'own'
+    const { name, isOwn } = hostOf(head.host ?? '')
+    if (name === undefined) return 'unreadable'
+    return isOwn || isAddress(name, socket.localAddress) ? 'own' : 'foreign'
   }
 }
 

@@ -20,35 +20,45 @@ import { ACCEPT_QUERY, queryIn, requireQueryType } from './query-text.ts'
 function bodyQueries(app: FastifyInstance, _options: object, registered: () => void): void {
   app.decorateRequest('equivalentGet', undefined)
   app.addHook('onRequest', (request, reply, done) => {
-    const [path, query] = splitTarget(request.originalUrl)
-    const resource = resourceOfQuery(request.method, path)
-    if (resource === undefined) return done()
-    readQuery(request, reply).then(
-      (options) => {
-        const all = [query, options].filter((text) => text !== '').join('&')
-        request.equivalentGet = all === '' ? resource : `${resource}?${all}`
-        done(request.equivalentGet.length > MAX_BATCHED_ADDRESS_CHARACTERS ? new QueryTooLong() : undefined)
-      },
-      (error: Error) => {
-        reply.header('accept-query', ACCEPT_QUERY)
-        done(error)
-      },
-    )
+    const resource = resourceOfQuery(request)
+    if (resource === undefined) done()
+    else readEquivalentGet(resource, request, reply, done)
   })
   registered()
+}
+
+function readEquivalentGet(
+  resource: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  const [, query] = splitTarget(request.originalUrl)
+  readQuery(request, reply).then(
+    (options) => {
+      const all = [query, options].filter((text) => text !== '').join('&')
+      request.equivalentGet = all === '' ? resource : `${resource}?${all}`
+      done(request.equivalentGet.length > MAX_BATCHED_ADDRESS_CHARACTERS ? new QueryTooLong() : undefined)
+    },
+    (error: Error) => {
+      reply.header('accept-query', ACCEPT_QUERY)
+      done(error)
+    },
+  )
 }
 
 export default fp(bodyQueries, { name: 'body-queries', fastify: '5.x', dependencies: ['head'] })
 
 /** Whether a request is one that is handled as a GET, or refused. */
-export function hasQueryInBody({ method, originalUrl }: Pick<FastifyRequest, 'method' | 'originalUrl'>): boolean {
-  return resourceOfQuery(method, splitTarget(originalUrl)[0]) !== undefined
+export function hasQueryInBody(request: Pick<FastifyRequest, 'method' | 'originalUrl'>): boolean {
+  return resourceOfQuery(request) !== undefined
 }
 
 /** The path of the resource that is queried; `undefined` for all other requests. */
-function resourceOfQuery(method: string, path: string): string | undefined {
-  if (method === 'QUERY') return path
-  return method === 'POST' ? QUERY_PATH.exec(path)?.[1] : undefined
+function resourceOfQuery({ method, originalUrl }: Pick<FastifyRequest, 'method' | 'originalUrl'>): string | undefined {
+  if (method !== 'QUERY' && method !== 'POST') return undefined
+  const [path] = splitTarget(originalUrl)
+  return method === 'QUERY' ? path : QUERY_PATH.exec(path)?.[1]
 }
 
 const QUERY_PATH = /^(.*[^/])\/(?:\$|%24)query\/?$/i

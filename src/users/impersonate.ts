@@ -47,27 +47,9 @@ function impersonate(
     } catch (error) {
       return next(error as Error)
     }
-    if (!(user instanceof Promise)) {
-      request.user = user
-      return next()
-    }
-    const started = performance.now()
-    const waited = (): void => {
-      const { timings, record } = request.exchange
-      timings.user = performance.now() - started
-      record.waited('user', started, timings.user)
-    }
-    user.then(
-      (found) => {
-        waited()
-        request.user = found
-        next()
-      },
-      (error) => {
-        waited()
-        next(error)
-      },
-    )
+    if (user instanceof Promise) return waitForUser(user, request, next)
+    request.user = user
+    next()
   })
   done()
 
@@ -157,6 +139,26 @@ function impersonate(
     }
     throw new BadRequest(`This environment cannot act as a user: leave out ${callerId}.`)
   }
+}
+
+function waitForUser(finding: Promise<User>, request: FastifyRequest, next: (error?: Error) => void): void {
+  const started = performance.now()
+  const waited = (): void => {
+    const { timings, record } = request.exchange
+    timings.user = performance.now() - started
+    record.waited('user', started, timings.user)
+  }
+  finding.then(
+    (found) => {
+      waited()
+      request.user = found
+      next()
+    },
+    (error) => {
+      waited()
+      next(error)
+    },
+  )
 }
 
 /** Errors that would reveal which users outside a caller's list exist. */

@@ -9,9 +9,10 @@ type Users = Pick<Policy, 'users'>
  * Whether a caller may name a user, before the user is looked up. `depends`: the row must be read, because the request
  * names the user by address and the settings list object ids, or the reverse.
  */
-export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
+export function mayName(policy: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
+  const { users } = policy
   if ('email' in named) {
-    if (mayActAs({ users }, named.email)) return 'yes'
+    if (mayActAs(policy, named.email)) return 'yes'
     return users.some(isGuid) ? 'depends' : 'no'
   }
   if (users.includes('*') || users.includes(named.objectId)) return 'yes'

@@ -16,6 +16,7 @@ export function userEmail(rawHeaders: readonly string[], name: string): string |
 }
 
 function address(value: string, name: string): string {
+  if (PLAIN_ADDRESS.test(value) && value.length <= MAX_ADDRESS_LENGTH) return value
   // Node reads header bytes as Latin-1. An address with other characters than ASCII is sent as UTF-8.
   const ascii = /^[\x20-\x7e]*$/.test(value)
   const text = ascii ? value.trim() : utf8(value, name).trim()
@@ -33,6 +34,9 @@ function utf8(value: string, name: string): string {
     throw new BadUserEmail(name, 'it is not UTF-8')
   }
 }
+
+/** Most addresses. */
+const PLAIN_ADDRESS = /^[\w.+-]+@[\w.-]+$/
 
 const ADDRESS_PATTERN = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
 
