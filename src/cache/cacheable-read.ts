@@ -1,28 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { CacheableRead, CacheDirectives } from '../dynamics/send.ts'
+import type { Preferences } from '../odata/preferences.ts'
 import { cacheDirectives } from './cache-directives.ts'
 
 /**
- * How a request may be answered without a call of its own. `undefined` for requests that must be sent: writes,
- * conditional and partial reads, and requests that run asynchronously.
+ * How a GET may be answered without a call of its own. `undefined` for requests that must be sent: conditional and
+ * partial reads, and requests that run asynchronously.
  *
  * @param headers the headers of the caller
  * @param identity the identity that the request runs as; `undefined` if it is not certain
  */
 export function cacheableReadOf(
-  method: string | undefined,
   headers: IncomingHttpHeaders,
+  { respondAsync }: Preferences,
   identity: string | undefined,
 ): CacheableRead | undefined {
-  if (
-    method !== 'GET' ||
-    identity === undefined ||
-    isConditional(headers) ||
-    /respond-async/i.test(String(headers['prefer']))
-  ) {
-    return undefined
-  }
+  if (identity === undefined || respondAsync || isConditional(headers)) return undefined
   const cacheControl = headers['cache-control']
   const directives = cacheControl === undefined ? undefined : cacheDirectives(cacheControl)
   return { identity, mustBeSent: mustBeSent(headers, directives), directives }

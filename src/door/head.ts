@@ -16,8 +16,11 @@ import {
 import { severalCallerIds, userNamedBy } from '../identity/caller-id.ts'
 import type { UserOrFault } from '../identity/caller.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { isMethodOverride } from '../odata/methods.ts'
+import { NO_PREFERENCES, preferencesOf } from '../odata/preferences.ts'
+import type { Preferences } from '../odata/preferences.ts'
 import { targetFault } from '../odata/request-target.ts'
 import { headerName, namesByLetters } from './header-names.ts'
 import type { NamesByLetters } from './header-names.ts'
@@ -54,10 +57,7 @@ export interface Head {
   override: string | undefined
   /** The first header that has the letters of one that names the user, but another spelling. */
   userVariant: string | undefined
-  /** Whether Dynamics is asked to call a URL back. */
-  callback: boolean
-  /** Whether a write asks for the row that it changes. */
-  wantsRow: boolean
+  preferences: Preferences
 }
 
 declare module 'fastify' {
@@ -154,9 +154,9 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
     bypass: undefined,
     override: undefined,
     userVariant: undefined,
-    callback: false,
-    wantsRow: false,
+    preferences: NO_PREFERENCES,
   }
+  let prefer: string | undefined
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
     const value = rawHeaders[index + 1]!
@@ -190,20 +190,20 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
         head.contentTypes += isList(value) ? 2 : 1
         break
       case 'connection':
-        head.hidesBody ||= BODY_HEADER_IN_CONNECTION.test(value)
+        head.hidesBody ||= namesBodyHeader(value)
         break
       case 'upgrade':
         head.upgrade = true
         break
       case 'prefer':
-        head.callback ||= asksForCallback(value)
-        head.wantsRow ||= /return\s*=[\s"]*representation/i.test(value)
+        prefer = joined(prefer, value)
         break
       default:
         if (userHeaders?.get(known.letters)?.has(name) === false) head.userVariant ??= spelt
         if (known.isNoteworthy) note(head, spelt, value, known.letters)
     }
   }
+  if (prefer !== undefined) head.preferences = preferencesOf(prefer)
   return head
 }
 
@@ -216,11 +216,6 @@ function note(head: Head, spelt: string, value: string, letters: string): void {
   const isBypass = letters.startsWith('mscrmbypass') || letters === 'mscrmsuppresscallbackregistrationexpanderjob'
   if (isBypass) head.bypass ??= spelt
   if (isMethodOverride(letters)) head.override ??= spelt
-}
-
-/** Whether a Prefer header holds the preference `callback`; quotes are not trusted to hide one. */
-function asksForCallback(prefer: string): boolean {
-  return /(?:^|[,;"\s])(?:odata\.)?callback\s*(?:$|[,;="])/i.test(prefer)
 }
 
 /** Whether a value has a comma outside quotes, as joined lines have. */
@@ -236,7 +231,8 @@ function isList(value: string): boolean {
   return isQuoted
 }
 
-const BODY_HEADER_IN_CONNECTION = /(?:^|,)\s*(?:content-|transfer-encoding)/i
+/** Whether a `Connection` header names a header that describes the body. */
+const namesBodyHeader = cachedByText((value) => /(?:^|,)\s*(?:content-|transfer-encoding)/i.test(value))
 
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`

@@ -6,7 +6,10 @@
  */
 export function isBatch(path: string): boolean {
   const queryStart = path.indexOf('?')
-  return BATCH.test(queryStart === -1 ? path : path.slice(0, queryStart))
+  const end = queryStart === -1 ? path.length : queryStart
+  // Hardly any other path ends in these.
+  const last = path[end - 1]
+  return (last === 'h' || last === 'H' || last === '/') && BATCH.test(path.slice(0, end))
 }
 
 const BATCH = /\/(?:\$|%24)batch\/?$/i

@@ -1,8 +1,10 @@
 import { pathSegments } from './resource-path.ts'
 import type { TargetAddress } from './target-address.ts'
 
-/** Targets of Dataverse's links outside the Web API: images, and the status of background operations. */
-export const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundoperation\/)/
+/** Whether a path is one of Dataverse's links outside the Web API: images, and the status of background operations. */
+export function isBesideTheApi(path: string): boolean {
+  return path === '/Image/download.aspx' || path.startsWith('/api/backgroundoperation/')
+}
 
 /**
  * The error of a path that was meant for the Web API of Dataverse or for another service and misses it, with the
@@ -11,8 +13,9 @@ export const BESIDE_THE_API = /^\/(?:Image\/download\.aspx$|api\/backgroundopera
  * @param path raw, below the gateway's base, without the query
  */
 export function mistakenPath(target: TargetAddress, path: string): string | undefined {
+  if (!MAY_BE_MISTAKEN.test(path)) return undefined
   const { apiRoot, ownPath } = target
-  if (!/\/api\/data\/v\d+\.\d+$/.test(apiRoot) || ownPath.test(path) || BESIDE_THE_API.test(path)) return undefined
+  if (!/\/api\/data\/v\d+\.\d+$/.test(apiRoot) || ownPath.test(path) || isBesideTheApi(path)) return undefined
   const first = pathSegments(path)?.[0]?.name.toLowerCase() ?? ''
   if (first === 'xrmservices') {
     return (
@@ -25,3 +28,6 @@ export function mistakenPath(target: TargetAddress, path: string): string | unde
         `write ${apiRoot}/accounts, or /accounts alone`
     : undefined
 }
+
+/** The first segments of mistaken paths. Percent-encoded ones are decoded first. */
+const MAY_BE_MISTAKEN = /^\/(?:api|xrms|v?\d|[^/]*%)/i

@@ -1,4 +1,4 @@
-import { nameOf, pathFault } from './resource-path.ts'
+import { nameOf, pathFault, PLAIN_PATH } from './resource-path.ts'
 
 /**
  * The error of a request's target, as a sentence, or `undefined` when it can be forwarded byte for byte. The
@@ -7,6 +7,7 @@ import { nameOf, pathFault } from './resource-path.ts'
  * @param target as received: path and query
  */
 export function targetFault(target: string): string | undefined {
+  if (PLAIN_TARGET.test(target)) return undefined
   if (target.charCodeAt(0) !== SLASH) {
     return 'The address must begin with a slash: send the path alone, without scheme and host.'
   }
@@ -16,5 +17,8 @@ export function targetFault(target: string): string | undefined {
   const fault = pathFault(queryStart === -1 ? target : target.slice(0, queryStart))
   return fault === undefined ? undefined : `The address ${fault}.`
 }
+
+/** Most targets. */
+const PLAIN_TARGET = new RegExp(`^${PLAIN_PATH}(?:\\?[!-"$-~]*)?$`, 'i')
 
 const SLASH = 0x2f

@@ -18,7 +18,7 @@ export interface PathSegment {
  * @param path raw, without the query: `/accounts(accountnumber='A%2FB')/name`
  */
 export function pathFault(path: string): string | undefined {
-  return PLAIN.test(path) && !/\$batch/i.test(path) ? undefined : read(path).fault
+  return PLAIN.test(path) ? undefined : read(path).fault
 }
 
 /**
@@ -32,8 +32,13 @@ export function pathSegments(path: string): readonly PathSegment[] | undefined {
   return fault === undefined ? segments : undefined
 }
 
-/** The fast path for most paths: no quotes, escapes, empty segments or names that end in a dot. */
-const PLAIN = /^(?:\/[\w$.,=@:~!*+&-]*[\w$,=@:~!*+&-](?:\([\w$.,=@:~!*+&-]*\))?)+\/?$/
+/**
+ * Most paths: no quotes, escapes, empty segments or names that end in a dot, and no batch. The source of a regular
+ * expression in any letter case.
+ */
+export const PLAIN_PATH = String.raw`(?![^?]*\$batch)(?:\/[\w$.,=@:~!*+&-]*[\w$,=@:~!*+&-](?:\([\w$.,=@:~!*+&-]*\))?)+\/?`
+
+const PLAIN = new RegExp(`^${PLAIN_PATH}$`, 'i')
 
 const NAME = /[\w$.,=@:~!*+&-]/
 

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
+import type { RequestRecord } from '../dynamics/request-record.ts'
+import type { OutboundRequest } from '../dynamics/send.ts'
 import { BadBatch } from '../errors.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import { requestBatch, responseBatch } from '../odata/batch.ts'
@@ -7,43 +9,41 @@ import type { BatchOptions } from '../odata/batch.ts'
 import { isEncoded, isJson } from '../odata/content-type.ts'
 import { isFile } from '../odata/file-path.ts'
 import type { OnForeign } from '../odata/header-links.ts'
+import type { Preferences } from '../odata/preferences.ts'
 import { requestLinks } from '../odata/request-links.ts'
 import { responseLinks } from '../odata/response-links.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { UrlMap } from '../odata/url-map.ts'
-
-/** Facts that determine which links a response body may contain. */
-interface ResponseFacts {
-  readonly contentType: string
-  readonly contentEncoding: string | undefined
-  readonly coding: string | undefined
-  readonly status: number
-  /** The outbound path and query. */
-  readonly path: string
-  /** The caller's `Prefer`. */
-  readonly prefer: string | string[] | undefined
-  /** Called for links to other hosts, which are removed. */
-  readonly foreign: OnForeign
-  /** Called with the status of each part of the response to a `$batch`. */
-  readonly onPart: (status: number) => void
-}
+import type { ResponseHead } from './response-headers.ts'
 
 /**
  * The transform that rewrites the links of a response body, or `undefined` for bodies that must not change: files,
  * parts of files, `$metadata`, and bodies in an unknown content coding.
+ *
+ * @param foreign called for links to other hosts, which are removed
  */
 export function responseBodyRewriter(
   map: UrlMap,
-  { contentType, contentEncoding, coding, status, path, prefer, foreign, onPart }: ResponseFacts,
+  { status, contentType, contentEncoding, coding }: ResponseHead,
+  { path, record }: Pick<OutboundRequest, 'path' | 'record'>,
+  { respondAsync }: Preferences,
+  foreign: OnForeign,
 ): TextTransform | undefined {
   if (status === 206 || (isEncoded(contentEncoding) && coding === undefined)) {
     return undefined
   }
   if (isFile(path)) return undefined
-  if (isBatch(path)) return responseBatch(map, contentType, foreign, onPart)
-  return isJson(contentType)
-    ? responseLinks(map, { backgroundOperation: /respond-async/i.test(String(prefer)) })
-    : undefined
+  if (isBatch(path)) return responseBatchOf(map, contentType, foreign, record)
+  return isJson(contentType) ? responseLinks(map, { backgroundOperation: respondAsync }) : undefined
+}
+
+function responseBatchOf(
+  map: UrlMap,
+  contentType: string,
+  foreign: OnForeign,
+  record: RequestRecord,
+): TextTransform | undefined {
+  return responseBatch(map, contentType, foreign, (status) => record.partAnswered(status))
 }
 
 /**

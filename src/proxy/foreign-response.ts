@@ -5,11 +5,11 @@ import type { UpstreamResponse } from '../dynamics/send.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { beginsLikePage, explainForeign, isPage, leadsToSignIn } from '../explanations/foreign-responses.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { isJson } from '../odata/content-type.ts'
+import { isFile } from '../odata/file-path.ts'
 import { decode } from '../outbound/content-coding.ts'
-
-/** Files, parts of files and images: their content may be a page. */
-const FILE_PATH = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i
+import type { ResponseHead } from './response-headers.ts'
 
 /**
  * The status of a network proxy that needs credentials, and of a network that needs a sign-in. Dynamics sends neither,
@@ -30,51 +30,67 @@ const STATUS_OF_NETWORKS: ReadonlySet<number> = new Set([407, 511])
  */
 export function refuseForeign(
   response: UpstreamResponse,
-  contentType: string,
+  { status, contentType, isDownload }: ResponseHead,
   path: string,
   target: Pick<Target, 'url' | 'authorityHost'>,
 ): void {
-  const { status } = response
   if (STATUS_OF_NETWORKS.has(status)) throw new OwnError(inOneLine(explainForeign({ status, contentType })!))
   if (status < 200 || status >= 400) return
   const location = status >= 300 ? header(response, 'location') : undefined
   const foreign =
     status >= 300
       ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
-      : isPage(contentType) && !FILE_PATH.test(path) && header(response, 'content-disposition') === undefined
+      : kindOf(contentType) === 'page' && !isDownload && !mayHoldPage(path)
   if (foreign) throw new OwnError(inOneLine(explainForeign({ status, contentType, location })!))
 }
+
+/** Detects a page by the first bytes of a body (those of JSON decoded): throws an OwnError with a message for the log. */
+type PageDetector = (bytes: Buffer) => void
 
 /**
  * The check that refuses a page with another content type, by the first bytes of the body; `undefined` when the body
  * may start like a page. Web filters send their page with any content type, or without one.
  *
  * @param path outbound path and query
- * @returns a function of the bytes (those of JSON decoded), which throws an OwnError with a message for the log
  */
 export function pageDetector(
-  response: UpstreamResponse,
-  { contentType, contentEncoding, path }: Readonly<Record<'contentType' | 'path', string>> & Coded,
-): ((bytes: Buffer) => void) | undefined {
-  const { status } = response
+  { status, contentType, contentEncoding, isDownload }: ResponseHead,
+  path: string,
+): PageDetector | undefined {
   if (status < 200 || status >= 300) return undefined
-  if (!isJson(contentType) && !UNTYPED.test(contentType)) return undefined
-  if (FILE_PATH.test(path) || header(response, 'content-disposition') !== undefined) return undefined
+  const kind = kindOf(contentType)
+  if ((kind !== 'json' && kind !== 'untyped') || isDownload || mayHoldPage(path)) return undefined
   // JSON is decoded here, because it may contain links.
-  const coding = isJson(contentType) ? undefined : contentEncoding
+  if (kind === 'json' && status === 200) return pageInsteadOfJson(contentType)
+  return detector(status, contentType, kind === 'json' ? undefined : contentEncoding)
+}
+
+/** The detector of nearly all responses. */
+const pageInsteadOfJson = cachedByText((contentType) => detector(200, contentType, undefined))
+
+function detector(status: number, contentType: string, contentEncoding: string | undefined): PageDetector {
   return (bytes) => {
-    const plain = decode(bytes, coding, MAX_LOOK_BYTES)
+    const plain = decode(bytes, contentEncoding, MAX_LOOK_BYTES)
     if (plain === undefined || !beginsLikePage(plain)) return
     throw new OwnError(inOneLine(explainForeign({ status, contentType, isPage: true })!))
   }
 }
 
-interface Coded {
-  readonly contentEncoding: string | undefined
-}
+const kindOf = cachedByText((contentType): 'json' | 'page' | 'untyped' | 'other' => {
+  if (isJson(contentType)) return 'json'
+  if (isPage(contentType)) return 'page'
+  return UNTYPED.test(contentType) ? 'untyped' : 'other'
+})
 
 /** No content type, or that of the plain text of a `$count`. */
 const UNTYPED = /^\s*(?:$|text\/plain\b)/i
 
 /** Bytes of a decoded body that are inspected. */
 const MAX_LOOK_BYTES = 1024 * 1024
+
+/** Whether a path is that of a file, a part of one, or an image: their content may be a page. */
+function mayHoldPage(path: string): boolean {
+  return isFile(path) && FILE_PATH.test(path)
+}
+
+const FILE_PATH = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i

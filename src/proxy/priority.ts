@@ -1,5 +1,6 @@
 import type { Priority } from '../dynamics/request-record.ts'
 import { BadPreference } from '../errors.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 
 /** A request's priority, and the preference that was applied to it, if one was. */
 export interface AppliedPriority {
@@ -9,7 +10,11 @@ export interface AppliedPriority {
 }
 
 const NAME = 'gateway.priority'
-const MENTIONED = /gateway\.priority/i
+const mentionsPriority = cachedByText((prefer) => /gateway\.priority/i.test(prefer))
+const BY_SETTING: Readonly<Record<Priority, AppliedPriority>> = {
+  interactive: { priority: 'interactive', applied: undefined },
+  background: { priority: 'background', applied: undefined },
+}
 const IS_PRIORITY = /^\s*gateway\.priority(?![\w.-])/i
 
 /**
@@ -21,17 +26,17 @@ const IS_PRIORITY = /^\s*gateway\.priority(?![\w.-])/i
  * @see https://www.rfc-editor.org/rfc/rfc7240
  */
 export function priorityOf(prefer: string | undefined, setting: Priority): AppliedPriority {
-  if (prefer === undefined || !MENTIONED.test(prefer)) return { priority: setting, applied: undefined }
+  if (prefer === undefined || !mentionsPriority(prefer)) return BY_SETTING[setting]
   // Of several the first counts, says the RFC; a wrong one is an error wherever it is.
   const [preferred] = preferencesIn(prefer).filter(isPriority).map(valueOf)
-  if (preferred === undefined) return { priority: setting, applied: undefined }
+  if (preferred === undefined) return BY_SETTING[setting]
   const priority = setting === 'background' ? setting : preferred
   return { priority, applied: priority === preferred ? `${NAME}=${preferred}` : undefined }
 }
 
 /** A `Prefer` header without the priority, which is not for Dynamics; `undefined` where nothing is left. */
 export function withoutPriority(prefer: string): string | undefined {
-  if (!MENTIONED.test(prefer)) return prefer
+  if (!mentionsPriority(prefer)) return prefer
   const others = preferencesIn(prefer).filter((preference) => !isPriority(preference))
   return others.length === 0 ? undefined : others.join(',').trim()
 }

@@ -8,7 +8,7 @@ import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
 import { bodyError } from '../dynamics/failures.ts'
 import { withRetryAdvice } from '../dynamics/retry-advice.ts'
-import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, ResponseBody, Send } from '../dynamics/send.ts'
 import { AddressTooLong, BadBatch, BatchTooLarge, BodyTooLarge, NotACollection, QueryTooLong } from '../errors.ts'
 import type { Refusal } from '../observe/refusals.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
@@ -19,10 +19,11 @@ import { isJson } from '../odata/content-type.ts'
 import { isGuid } from '../odata/guid.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { isRead } from '../odata/methods.ts'
-import { BESIDE_THE_API } from '../odata/mistaken-path.ts'
+import { isBesideTheApi } from '../odata/mistaken-path.ts'
 import { upstreamObjectLinks } from '../odata/object-links.ts'
 import { requestQuery } from '../odata/request-query.ts'
-import { addressForm, resourcePathOf, upstreamPath, targetAddress } from '../odata/target-address.ts'
+import { addressForm, resourcePathOf, targetAddress } from '../odata/target-address.ts'
+import type { AddressForm } from '../odata/target-address.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { decode } from '../outbound/content-coding.ts'
 import { effectiveRequest } from '../queries/effective-request.ts'
@@ -42,6 +43,7 @@ import { priorityOf, refusePartPriority } from './priority.ts'
 import { linksFor } from './public-base.ts'
 import { accepts, requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
+import type { ResponseHead } from './response-headers.ts'
 import { rowsRequest } from './rows-request.ts'
 import { writeResponse } from './write-response.ts'
 
@@ -68,9 +70,6 @@ export interface ProxyOptions {
 /** Bytes of a decoded error body that are inspected. */
 const MAX_ERROR_BYTES = 64 * 1024
 
-/** How many seconds a caller waits: `Prefer: wait=5`. */
-const PREFER_WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
-
 /** Headers that describe a body. */
 const BODY_HEADERS = /^content-/i
 
@@ -93,15 +92,14 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     // Sends before the handler of http-proxy, which would parse the address three times, to find out
     // whether it leaves the target. The door has checked that byte for byte. `next` is never called.
     preHandler: (request, reply) => {
-      const { map, outbound: prepared } = prepare(request)
-      const rows = rowsRequest(request.raw, prepared)
-      const outbound = rows?.outbound ?? prepared
+      const prepared = prepare(request)
+      const { outbound } = prepared
       // The caller waits for 100 Continue before it sends its body.
       if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
       send(outbound).then(
         (response) => {
           try {
-            respond(response, request, reply, { outbound, map, limit: rows?.limit })
+            respond(response, request, reply, prepared)
           } catch (cause) {
             // The response head must not be forwarded: nothing has been sent yet.
             response.body.dump()
@@ -114,18 +112,19 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   })
 
   /** Creates the outbound request: constant origin, the raw path, headers by list, our own caller id. */
-  function prepare(request: FastifyRequest): { readonly map: UrlMap; readonly outbound: OutboundRequest } {
+  function prepare(request: FastifyRequest): PreparedRequest {
     const { raw, exchange, caller, user, tokens, equivalentGet } = request
+    const { preferences } = request.head
     const { method, target: requestTarget } = effectiveRequest(request)
     const rawTarget = requestTarget.slice(pathPrefix.length)
     const queryStart = rawTarget.indexOf('?')
     const path = queryStart === -1 ? rawTarget : rawTarget.slice(0, queryStart)
-    const map = links(raw, addressForm(address, path))
+    const form = addressForm(address, path)
+    const map = links(raw, form)
     const query = queryStart === -1 ? '' : requestQuery(map, rawTarget.slice(queryStart))
     let headers = outward(raw.rawHeaders, map, exchange.record.trace)
     // The body is part of the address now.
-    if (equivalentGet !== undefined)
-      headers = headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
+    if (equivalentGet !== undefined) headers = withoutBodyHeaders(headers)
     // With a token of the person, there is no impersonation.
     const callerId = user !== undefined && tokens === undefined ? callerIdOf(user) : undefined
     if (callerId !== undefined) headers.push(callerId[0], callerId[1])
@@ -135,13 +134,12 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (given['x-ms-client-request-id'] === undefined && isGuidId) {
       headers.push('x-ms-client-request-id', exchange.id)
     }
-    const prefer = given['prefer'] as string | undefined
-    const { priority, applied } = priorityOf(prefer, caller.policy.priority)
+    const { priority, applied } = priorityOf(given['prefer'] as string | undefined, caller.policy.priority)
     exchange.record.priority = priority
     exchange.preferenceApplied = applied
     const length = given['content-length']
     const hasBody = equivalentGet === undefined && announcesBody(given)
-    const upstream = targetPath(upstreamObjectLinks(map, path))
+    const upstream = targetPath(upstreamObjectLinks(map, path), form)
     requireLength(method, upstream, query)
     const idempotency =
       given[IDEMPOTENCY_KEY] === undefined
@@ -153,48 +151,54 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
             isDataverse: target.url.product === 'dataverse',
             hasBody,
             user: user === undefined ? '' : callerIdOf(user).join(':'),
-            wantsRow: request.head.wantsRow,
+            wantsRow: preferences.wantsRow,
           })
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
     const writtenParts: BatchOperation[] | undefined = isBatch(path) ? [] : undefined
-    return {
-      map,
-      outbound: {
-        method,
-        path: upstream + query,
-        headers,
-        tokens,
-        body: hasBody ? raw : undefined,
-        bodyLength: length === undefined ? undefined : Number(length),
-        repeatable: repeatable(method, headers),
-        fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
-        priority,
-        deadline: deadline(prefer, exchange.started),
-        idempotency,
-        cacheableRead: cacheableReadOf(
-          method,
-          given,
-          hasOneIdentity ? identityOf(callerId, tokens, caller) : undefined,
-        ),
-        writtenParts,
-        cancellation: exchange.cancellation,
-        timings: exchange.timings,
-        record: exchange.record,
-        transform: hasBody
-          ? requestBodyRewriter(map, path, given, {
-              userHeaders,
-              staysHere,
-              onPart: (operation) => {
-                refusePartKey(operation.part, operation.headers)
-                refusePartPriority(operation.part, operation.headers)
-                authorizePart(request, operation)
-                if (!isRead(operation.method)) writtenParts?.push(operation)
-              },
-              onEnd: () => batchRead(request),
-            })
+    const outbound: OutboundRequest = {
+      method,
+      path: upstream + query,
+      headers,
+      tokens,
+      body: hasBody ? raw : undefined,
+      bodyLength: length === undefined ? undefined : Number(length),
+      repeatable: repeatable(method, headers),
+      fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
+      priority,
+      deadline: preferences.waitSeconds === undefined ? undefined : exchange.started + preferences.waitSeconds * 1000,
+      idempotency,
+      cacheableRead:
+        method === 'GET' && hasOneIdentity
+          ? cacheableReadOf(given, preferences, identityOf(callerId, tokens, caller))
           : undefined,
-      },
+      writtenParts,
+      cancellation: exchange.cancellation,
+      timings: exchange.timings,
+      record: exchange.record,
+      transform: hasBody ? bodyRewriter(request, map, path, writtenParts) : undefined,
     }
+    const rows = rowsRequest(raw, outbound)
+    return { map, outbound: rows?.outbound ?? outbound, limit: rows?.limit }
+  }
+
+  /** The transform of a request's body, which checks the parts of a `$batch`. */
+  function bodyRewriter(
+    request: FastifyRequest,
+    map: UrlMap,
+    path: string,
+    writtenParts: BatchOperation[] | undefined,
+  ): OutboundRequest['transform'] {
+    return requestBodyRewriter(map, path, request.raw.headers, {
+      userHeaders,
+      staysHere,
+      onPart: (operation) => {
+        refusePartKey(operation.part, operation.headers)
+        refusePartPriority(operation.part, operation.headers)
+        authorizePart(request, operation)
+        if (!isRead(operation.method)) writtenParts?.push(operation)
+      },
+      onEnd: () => batchRead(request),
+    })
   }
 
   /** A read of the Web API that is too long for an address goes inside a `$batch`, which takes twice as much. */
@@ -207,83 +211,32 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   }
 
   /** The outbound path: a path of the target's own is unchanged, any other is below the API root. */
-  function targetPath(path: string): string {
-    if (target.url.product === 'dataverse' && BESIDE_THE_API.test(path)) return path
-    return upstreamPath(address, path === '' ? '/' : path)
+  function targetPath(path: string, form: AddressForm): string {
+    if (form === 'long' || (target.url.product === 'dataverse' && isBesideTheApi(path))) return path
+    return address.apiRoot + (path === '' ? '/' : path)
   }
 
   /** Sends the response to the caller. */
   function respond(
     response: UpstreamResponse,
-    { exchange, raw, user, tokens }: FastifyRequest,
+    request: FastifyRequest,
     reply: FastifyReply,
-    { outbound, map, limit }: ResponseContext,
+    prepared: PreparedRequest,
   ): void {
+    const { exchange } = request
+    const { outbound, map, limit } = prepared
     const { method, path } = outbound
-    const { status } = response
-    const { record } = exchange
-    let { body } = response
     exchange.responseHeaders = response.headers
-    const {
-      headers,
-      contentType,
-      contentEncoding,
-      contentLength,
-      requestId,
-      coding: coded,
-    } = responseHead(response, map, foreign)
-    record.dynamicsRequestId = requestId
-    refuseForeign(response, contentType, path, target)
-    const detect = pageDetector(response, { contentType, contentEncoding, path })
-    if (status >= 400) {
-      body = withFirstBytes(body, (bytes) => {
-        const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
-        record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
-        const asCaller = tokens !== undefined
-        explain({
-          status,
-          contentType,
-          body: error,
-          impersonated: user !== undefined && !asCaller,
-          asCaller,
-          record,
-        })
-      })
-    }
-    const refuseBody = (cause: unknown): void => {
-      body.dump()
-      refuse(reply, cause, outbound)
-    }
+    const head = responseHead(response, map, foreign)
+    const { status, headers, contentEncoding, coding: coded } = head
+    exchange.record.dynamicsRequestId = head.requestId
+    refuseForeign(response, head, path, target)
+    const detect = pageDetector(head, path)
+    const body = status < 400 ? response.body : explained(response.body, head, request)
     const isOfRows = limit !== undefined && status === 200
-    if (isOfRows && !isJson(contentType)) throw new NotACollection('this address has none')
-    if (isOfRows && method !== 'HEAD') {
-      const head = rowsHead(headers)
-      addHeaders(head, exchange)
-      if (stopping()) head.push('connection', 'close')
-      writeAllPages(response, {
-        outbound,
-        send,
-        map,
-        raw: reply.raw,
-        headers: head,
-        limit,
-        refuse: refuseBody,
-        brokeOff: (error) => noteError(exchange, error),
-      })
-      return measure(exchange)
-    }
-    const onPart = (part: number): void => record.partAnswered(part)
-    // Each member by name: spreading an object here costs as much as all the rewriting.
-    const transform = responseBodyRewriter(map, {
-      contentType,
-      contentEncoding,
-      coding: coded,
-      status,
-      path,
-      prefer: raw.headers['prefer'],
-      foreign,
-      onPart,
-    })
+    if (isOfRows && !isJson(head.contentType)) throw new NotACollection('this address has none')
+    if (isOfRows && method !== 'HEAD') return writeRows(response, headers, exchange, reply, prepared, limit)
+    const transform = responseBodyRewriter(map, head, outbound, request.head.preferences, foreign)
     // The gateway may have asked for a coding that the caller does not accept, to keep the response.
     const mayPassCoding =
       coded === undefined || outbound.cacheableRead === undefined || accepts(outbound.headers, coded)
@@ -291,29 +244,80 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     if (contentEncoding !== undefined && coding === undefined) headers.push('content-encoding', contentEncoding)
     if (method === 'OPTIONS' && KNOWS_QUERY) headers.push('accept-query', ACCEPT_QUERY)
     addHeaders(headers, exchange)
-    if (isRead(method)) headers.push('cache-status', `dynamics-gateway; ${record.cacheStatus}`)
+    if (isRead(method)) headers.push('cache-status', `dynamics-gateway; ${exchange.record.cacheStatus}`)
     if (exchange.preferenceApplied !== undefined) headers.push('preference-applied', exchange.preferenceApplied)
     if (stopping()) headers.push('connection', 'close')
     writeResponse(body, reply.raw, {
       status,
       headers: isOfRows ? rowsHead(headers) : headers,
-      contentLength: isOfRows ? undefined : contentLength,
+      contentLength: isOfRows ? undefined : head.contentLength,
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
       detect,
-      refuse: refuseBody,
+      refuse: bodyRefusal(body, reply, outbound),
     })
     measure(exchange)
   }
+
+  /** Sends the rows of all pages, of which `response` is the first. */
+  function writeRows(
+    response: UpstreamResponse,
+    headers: readonly string[],
+    exchange: Exchange,
+    reply: FastifyReply,
+    { outbound, map }: PreparedRequest,
+    limit: number,
+  ): void {
+    const head = rowsHead(headers)
+    addHeaders(head, exchange)
+    if (stopping()) head.push('connection', 'close')
+    writeAllPages(response, {
+      outbound,
+      send,
+      map,
+      raw: reply.raw,
+      headers: head,
+      limit,
+      refuse: bodyRefusal(response.body, reply, outbound),
+      brokeOff: (error) => noteError(exchange, error),
+    })
+    measure(exchange)
+  }
+
+  /** The body of an error of Dynamics, which is explained when its first bytes arrive. */
+  function explained(
+    body: ResponseBody,
+    { status, contentType, contentEncoding }: ResponseHead,
+    { exchange: { record }, user, tokens }: FastifyRequest,
+  ): ResponseBody {
+    return withFirstBytes(body, (bytes) => {
+      const error = decode(bytes, contentEncoding, MAX_ERROR_BYTES)
+      record.dynamicsCode = error === undefined ? undefined : errorCodeIn(error)
+      const asCaller = tokens !== undefined
+      explain({ status, contentType, body: error, impersonated: user !== undefined && !asCaller, asCaller, record })
+    })
+  }
 }
 
-/** What `respond` needs besides the response. */
-interface ResponseContext {
+/** A request on its way, and what its response needs. */
+interface PreparedRequest {
   readonly outbound: OutboundRequest
   readonly map: UrlMap
   /** How many rows of all pages are wanted at most; `undefined` where the response itself is. */
   readonly limit: number | undefined
+}
+
+/** Responds with an error when the body of a response turns out to be one that cannot be forwarded. */
+function bodyRefusal(body: ResponseBody, reply: FastifyReply, outbound: OutboundRequest): (cause: unknown) => void {
+  return (cause) => {
+    body.dump()
+    refuse(reply, cause, outbound)
+  }
+}
+
+function withoutBodyHeaders(headers: readonly string[]): string[] {
+  return headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
 }
 
 /** Notes how long the gateway itself took until the head was out. */
@@ -346,20 +350,17 @@ function repeatable(method: string, headers: readonly string[]): OutboundRequest
     case 'DELETE':
       return 'idempotent'
     case 'PATCH':
-      return headers.some((text, index) => index % 2 === 0 && isCondition(text, headers[index + 1]!))
-        ? 'idempotent'
-        : 'never'
+      return hasCondition(headers) ? 'idempotent' : 'never'
     default:
       return 'never'
   }
 }
 
+function hasCondition(headers: readonly string[]): boolean {
+  return headers.some((text, index) => index % 2 === 0 && isCondition(text, headers[index + 1]!))
+}
+
 function isCondition(name: string, value: string): boolean {
   const lower = name.toLowerCase()
   return lower === 'if-match' || (lower === 'if-none-match' && value.trim() === '*')
-}
-
-function deadline(prefer: string | undefined, started: number): number | undefined {
-  const seconds = prefer === undefined ? undefined : PREFER_WAIT.exec(prefer)?.[1]
-  return seconds === undefined ? undefined : started + Number(seconds) * 1000
 }

@@ -26,28 +26,35 @@ export function linksFor({
   publicUrl,
   trustedProxies,
 }: Options): (request: IncomingMessage, form: AddressForm) => UrlMap {
-  const maps = { short: new LRUCache<string, UrlMap>({ max: 200 }), long: new LRUCache<string, UrlMap>({ max: 200 }) }
+  /** By the host that the caller used. */
+  const maps = { http: { short: cache(), long: cache() }, https: { short: cache(), long: cache() } }
   const trusts = trusted(trustedProxies)
 
-  return (request, form) => {
-    const own = ownBase(request)
-    let map = maps[form].get(own)
+  return ({ headers, socket }, form) => {
+    const byProxy = trustedProxies.length > 0 && trusts(socket.remoteAddress)
+    const scheme =
+      (byProxy && last(headers['x-forwarded-proto']) === 'https') || 'encrypted' in socket ? 'https' : 'http'
+    const host = (byProxy ? last(headers['x-forwarded-host']) : undefined) ?? headers.host ?? ''
+    const known = maps[scheme][form]
+    let map = known.get(host)
     if (map === undefined) {
-      const otherBases = spellings(own).map((base) => base + prefix)
-      map = urlMap(address, { base: (publicUrl ?? own) + prefix, otherBases, form })
-      maps[form].set(own, map)
+      const name = HOST.test(host) ? host : 'localhost'
+      map = mapFor(`${scheme}://${name}`, form)
+      known.set(name, map)
     }
     return map
   }
 
-  function ownBase(request: IncomingMessage): string {
-    const { headers, socket } = request
-    const byProxy = trustedProxies.length > 0 && trusts(socket.remoteAddress)
-    const scheme =
-      (byProxy && last(headers['x-forwarded-proto']) === 'https') || 'encrypted' in socket ? 'https' : 'http'
-    const host = (byProxy ? last(headers['x-forwarded-host']) : undefined) ?? headers.host
-    return `${scheme}://${host !== undefined && /^[a-z0-9.:[\]_-]+$/i.test(host) ? host : 'localhost'}`
+  function mapFor(own: string, form: AddressForm): UrlMap {
+    const otherBases = spellings(own).map((base) => base + prefix)
+    return urlMap(address, { base: (publicUrl ?? own) + prefix, otherBases, form })
   }
+}
+
+const HOST = /^[a-z0-9.:[\]_-]+$/i
+
+function cache(): LRUCache<string, UrlMap> {
+  return new LRUCache({ max: 200 })
 }
 
 /**

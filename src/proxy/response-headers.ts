@@ -1,10 +1,9 @@
 import type { UpstreamResponse } from '../dynamics/send.ts'
-import { cachedByText } from '../odata/cached-by-text.ts'
+import { cachedByBytes, textLike } from '../odata/cached-by-bytes.ts'
 import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
-import { textOf } from '../odata/text-transform.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
@@ -12,6 +11,7 @@ import { namesIn, without } from './request-headers.ts'
 
 /** The head of a response, sorted by use. */
 export interface ResponseHead {
+  readonly status: number
   /** The headers for the caller, with rewritten links. Flat. */
   readonly headers: string[]
   readonly contentType: string
@@ -21,6 +21,8 @@ export interface ResponseHead {
   readonly contentEncoding: string | undefined
   /** The content coding, if it can be decoded. */
   readonly coding: ContentCoding | undefined
+  /** Whether it has a `Content-Disposition`, as downloads have. */
+  readonly isDownload: boolean
 }
 
 /**
@@ -37,11 +39,12 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
   let contentLength: string | undefined
   let requestId: string | undefined
   let contentEncoding: string | undefined
+  let isDownload = false
   for (let index = 0; index < raw.length; index += 2) {
-    const name = textOf(raw[index]!)
-    const action = actionOf(name)
+    const known = knownHeader(raw[index]!)
+    const { name, action } = known
     if (action === 'drop') continue
-    const value = textOf(raw[index + 1]!)
+    const value = valueOf(known, raw[index + 1]!)
     switch (action) {
       case 'pass':
         headers.push(name, value)
@@ -59,6 +62,10 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
         // Microsoft's support asks for REQ_ID.
         if (requestId === undefined || name.length === 'req_id'.length) requestId = value
         break
+      case 'content-disposition':
+        headers.push(name, value)
+        isDownload = true
+        break
       case 'content-length':
         contentLength = value
         break
@@ -71,7 +78,9 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
     }
   }
   if (nominated !== undefined) headers = without(headers, nominated)
-  return { headers, contentType, contentLength, contentEncoding, requestId, coding: contentCoding(contentEncoding) }
+  const { status } = response
+  const coding = contentCoding(contentEncoding)
+  return { status, headers, contentType, contentLength, contentEncoding, requestId, coding, isDownload }
 }
 
 /** How a header is handled on its way to the caller. */
@@ -84,6 +93,7 @@ type HeaderAction =
   | 'content-type'
   | 'content-length'
   | 'content-encoding'
+  | 'content-disposition'
 
 /**
  * Never returned to the caller: headers on the session between gateway and Dynamics or on other hosts, redirects of a
@@ -109,8 +119,29 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
   'x-reproxy-url',
 ])
 
-/** @param name as received */
-const actionOf = cachedByText((name) => headerAction(name.toLowerCase()))
+/** A header of responses. */
+interface KnownHeader {
+  /** As it is spelt. */
+  readonly name: string
+  readonly action: HeaderAction
+  /** Its last value, if that was short: most of them are the same in every response. */
+  lastValue: string
+}
+
+const knownHeader = cachedByBytes((name): KnownHeader => ({
+  name,
+  action: headerAction(name.toLowerCase()),
+  lastValue: '',
+}))
+
+/** The most characters of a value that is compared with the next one. */
+const MAX_VALUE_LENGTH = 100
+
+function valueOf(known: KnownHeader, bytes: Buffer): string {
+  const value = textLike(bytes, known.lastValue)
+  if (value.length <= MAX_VALUE_LENGTH) known.lastValue = value
+  return value
+}
 
 function headerAction(lowerName: string): HeaderAction {
   switch (lowerName) {
@@ -118,6 +149,7 @@ function headerAction(lowerName: string): HeaderAction {
     case 'content-type':
     case 'content-length':
     case 'content-encoding':
+    case 'content-disposition':
       return lowerName
     case 'req_id':
     case 'x-ms-service-request-id':

@@ -11,6 +11,7 @@ import { CallerIdNotAllowed, CallerNotAllowed } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Logger } from '../logging/logger.ts'
 import type { BatchOperation } from '../odata/batch.ts'
+import type { Preferences } from '../odata/preferences.ts'
 import { resourceOf } from '../odata/resource.ts'
 import { targetAddress } from '../odata/target-address.ts'
 import { effectiveRequest } from '../queries/effective-request.ts'
@@ -32,11 +33,12 @@ function enforceRules(app: FastifyInstance, { target: { url }, prefix, log }: Op
   const address = targetAddress(url.origin + url.apiRoot)
   app.addHook('onRequest', (request, _reply, done) => {
     const { caller, head } = request
+    const { wantsRow } = head.preferences
     const fault = headerFault(head, caller.policy)
     if (fault !== undefined || caller.policy.rules.length === 0) return done(fault)
     const { method, target } = effectiveRequest(request)
     const resource = resourceOf(address, target.slice(prefix.length))
-    done(accessFault(request, { method, ...resource, wantsRow: head.wantsRow }, log))
+    done(accessFault(request, { method, ...resource, wantsRow }, log))
   })
   registered()
 }
@@ -49,16 +51,18 @@ export default fp(enforceRules, { name: 'rules', fastify: '5.x', dependencies: [
  * @throws {CallerNotAllowed} {@link CallerIdNotAllowed}
  */
 export function authorizePart(
-  request: Judged & { readonly head: Pick<Head, 'wantsRow'> },
+  request: Judged & { readonly head: { readonly preferences: Pick<Preferences, 'wantsRow'> } },
   part: BatchOperation,
   log: Pick<Logger, 'warn' | 'debug'>,
 ): void {
   const {
     caller,
-    head: { wantsRow },
+    head: {
+      preferences: { wantsRow },
+    },
   } = request
   const head = readHead(part.headers.flatMap(({ name, value }) => [name, value]))
-  const accessRequest = { ...part, wantsRow: wantsRow || head.wantsRow }
+  const accessRequest = { ...part, wantsRow: wantsRow || head.preferences.wantsRow }
   const error = headerFault(head, caller.policy) ?? accessFault(request, accessRequest, log)
   if (error !== undefined) throw error
 }
@@ -70,7 +74,7 @@ interface Judged {
 }
 
 /** The fault of headers that need permission. */
-function headerFault({ callerId, namedUser, bypass, override, callback }: Head, policy: Policy): Error | undefined {
+function headerFault({ callerId, namedUser, bypass, override, preferences }: Head, policy: Policy): Error | undefined {
   if (callerId !== undefined && policy.callerIds !== 'allow') return new CallerIdNotAllowed(callerId)
   if (namedUser?.fault !== undefined) return namedUser.fault
   if (override !== undefined) {
@@ -79,7 +83,7 @@ function headerFault({ callerId, namedUser, bypass, override, callback }: Head, 
   if (bypass !== undefined && !policy.bypassHeaders) {
     return new CallerNotAllowed(`This caller may not send the header ${bypass}: its setting bypassHeaders forbids it.`)
   }
-  if (callback && !policy.callbacks) {
+  if (preferences.callback && !policy.callbacks) {
     return new CallerNotAllowed(
       'This caller may not ask for a callback in the header Prefer: its setting callbacks forbids it.',
     )

@@ -84,14 +84,14 @@ t.test('a callback is found at any position in Prefer', (t) => {
     'a="b",Callback',
     'odata.include-annotations="a\\",callback;url=x',
   ])
-    t.ok(readHead(['Prefer', 'return=minimal', 'prefer', value]).callback, value)
+    t.ok(readHead(['Prefer', 'return=minimal', 'prefer', value]).preferences.callback, value)
   for (const value of [
     'respond-async',
     'odata.include-annotations="*"',
     'return=representation, odata.maxpagesize=5',
     'odata.include-annotations="new.callbackurl"',
   ]) {
-    t.notOk(readHead(['Prefer', value]).callback, value)
+    t.notOk(readHead(['Prefer', value]).preferences.callback, value)
   }
   t.end()
 })

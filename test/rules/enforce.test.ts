@@ -102,9 +102,13 @@ function judge(
   record = new RequestRecord('of-a-request', 0),
 ): object[] {
   const logged: object[] = []
-  authorizePart({ caller: { name: 'billing', policy }, head: { wantsRow }, exchange: { record } }, part, {
-    warn: (facts) => logged.push(facts),
-    debug: (facts) => logged.push(facts),
-  })
+  authorizePart(
+    { caller: { name: 'billing', policy }, head: { preferences: { wantsRow } }, exchange: { record } },
+    part,
+    {
+      warn: (facts) => logged.push(facts),
+      debug: (facts) => logged.push(facts),
+    },
+  )
   return logged
 }
