@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 
 import { BadRequest, Overloaded, retryLater } from '../errors.ts'
+import type { Stage } from './chain.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /**
@@ -16,7 +17,7 @@ const FULL_RETRY_MS = 1000
  * Buffers a body of up to `limit` bytes before it is sent, so that it can be sent again, and so that a slow
  * caller does not occupy a slot at Dynamics. A larger one is streamed, and sent once.
  */
-export function bufferBody(send: Send, limit: number): Send {
+export function bufferBody(next: Send, limit: number): Stage {
   let buffered = 0
   const room: BodyMemory = {
     reserve(bytes) {
@@ -31,20 +32,22 @@ export function bufferBody(send: Send, limit: number): Send {
 
   async function sendKept(request: OutboundRequest, body: Buffer): Promise<UpstreamResponse> {
     try {
-      return await send({ ...request, body })
+      return await next({ ...request, body })
     } finally {
       room.release(body.length)
     }
   }
 
-  return (request) => {
-    const { body, bodyLength } = request
-    if (body === undefined || Buffer.isBuffer(body)) return send(request)
-    if (bodyLength !== undefined && bodyLength > limit) return send(withLength(request))
-    return read(body, limit, room, request).then((whole) => {
-      if (whole !== undefined) return sendKept(request, whole)
-      return send(withLength(request))
-    })
+  return {
+    enter(request) {
+      const { body, bodyLength } = request
+      if (body === undefined || Buffer.isBuffer(body)) return undefined
+      if (bodyLength !== undefined && bodyLength > limit) return next(withLength(request))
+      return read(body, limit, room, request).then((whole) => {
+        if (whole !== undefined) return sendKept(request, whole)
+        return next(withLength(request))
+      })
+    },
   }
 }
 

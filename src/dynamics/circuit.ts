@@ -1,4 +1,5 @@
 import { CircuitOpen, retryLater } from '../errors.ts'
+import type { Stage } from './chain.ts'
 import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
@@ -74,33 +75,29 @@ export function createCircuit(onEvent: OnEvent): Circuit {
 }
 
 /** Counts requests without a connection, and refuses requests while the circuit is open. */
-export function breakCircuit(send: Send, circuit: Circuit): Send {
+export function breakCircuit(next: Send, circuit: Circuit): Stage {
   function failed(error: unknown, wasProbe: boolean, record: RequestRecord): never {
     if (isNoConnection(error)) circuit.failed(wasProbe, record)
     else if (wasProbe) circuit.undecided()
     throw error
   }
 
-  return (request) => {
-    let probe: boolean
-    try {
-      probe = circuit.enter()
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    return send(request).catch((error: unknown) => failed(error, probe, request.record))
+  return {
+    enter(request) {
+      const isProbe = circuit.enter()
+      return isProbe ? next(request).catch((error: unknown) => failed(error, true, request.record)) : undefined
+    },
+    failed: (error, { record }) => failed(error, false, record),
   }
 }
 
 /** Refuses requests while the circuit is open, before they enter a queue. */
-export function turnAwayWhileOpen(send: Send, circuit: Circuit): Send {
-  return (request) => {
-    try {
+export function turnAwayWhileOpen(circuit: Circuit): Stage {
+  return {
+    enter() {
       circuit.check()
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    return send(request)
+      return undefined
+    },
   }
 }
 

@@ -6,12 +6,13 @@ import type { OutboundAgent } from '../outbound/agent.ts'
 import type { SharedState } from '../replicas/shared-state.ts'
 import { authorize } from './authorize.ts'
 import { bufferBody } from './buffer-body.ts'
+import { chain } from './chain.ts'
 import { breakCircuit, createCircuit, turnAwayWhileOpen } from './circuit.ts'
 import type { LimitReason } from './concurrency/adaptive-limit.ts'
 import { createConcurrencyControl } from './concurrency/concurrency-control.ts'
 import { limitConcurrency } from './concurrency/limit.ts'
 import { createUploadShare, limitUploads } from './concurrency/upload-share.ts'
-import { createDeadlines, keepDeadlines } from './deadline.ts'
+import { createDeadlines, keepDeadline, limitTotalTime } from './deadline.ts'
 import { dispatch } from './dispatch.ts'
 import type { Gate } from './dispatch.ts'
 import { logEvents } from './events.ts'
@@ -128,16 +129,17 @@ export function connect(
 
   const send = chain(
     [
-      (next) => explainFailures(next, timeouts),
-      (next) => keepDeadlines(next, deadlines),
+      () => explainFailures(timeouts),
+      () => limitTotalTime(deadlines),
+      keepDeadline,
       (next) => bufferBody(next, keepBody),
       (next) => rewriteRequestBody(next, bodyLimit),
       (next) => idempotentCreates(next, idempotency),
-      (next) => turnAwayWhileOpen(next, circuit),
+      () => turnAwayWhileOpen(circuit),
       (next) => respectLimits(next, limits), // waits before it acquires the semaphore
       (next) => limitUploads(next, uploads),
       (next) => limitConcurrency(next, concurrencyControl.semaphore),
-      (next) => concurrencyControl.measure(next),
+      concurrencyControl.measure,
       (next) => breakCircuit(next, circuit),
       (next) => retry(next, budget, emit),
     ],
@@ -160,12 +162,4 @@ export function connect(
       deadlines.close()
     },
   }
-}
-
-/** Adds one concern to a `Send`: what happens before a request goes to `next`, and after its response. */
-type Wrapper = (next: Send) => Send
-
-/** Wraps `innermost` so that a request meets `wrappers` in the order in which they are listed. */
-function chain(wrappers: readonly Wrapper[], innermost: Send): Send {
-  return wrappers.reduceRight((next, wrap) => wrap(next), innermost)
 }

@@ -1,5 +1,5 @@
 import { DynamicsTooSlow } from '../errors.ts'
-import type { Cancellation } from './cancellation.ts'
+import type { Stage } from './chain.ts'
 import type { OutboundRequest, Send } from './send.ts'
 
 /** The longest delay of a timer in Node. */
@@ -7,30 +7,35 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Ends requests that exceed their time, wherever they wait. */
 export interface Deadlines {
-  /** Starts the time of a request. The returned function stops it. */
-  readonly start: (cancellation: Cancellation) => () => void
+  /** Starts the time of a request. */
+  readonly start: (request: OutboundRequest) => void
+  readonly stop: (request: OutboundRequest) => void
   /** Stops the timer. */
   readonly close: () => void
 }
 
-/**
- * Ends a request at its own `deadline` if the response has not begun, and after the time of `deadlines` also
- * within the response's body.
- */
-export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
-  return (request) => {
-    const release = deadlines.start(request.cancellation)
-    const answering = request.deadline === undefined ? send(request) : untilDeadline(send, request, request.deadline)
-    return answering.then(
-      (response) => {
-        response.body.onClose(release)
-        return response
-      },
-      (error) => {
-        release()
-        throw error
-      },
-    )
+/** Ends a request after the time of `deadlines`, also within the response's body. */
+export function limitTotalTime(deadlines: Deadlines): Stage {
+  return {
+    enter(request) {
+      deadlines.start(request)
+      return undefined
+    },
+    answered(response, request) {
+      response.body.onClose(() => deadlines.stop(request))
+      return response
+    },
+    failed(error, request) {
+      deadlines.stop(request)
+      throw error
+    },
+  }
+}
+
+/** Ends a request at its own `deadline`, if the response has not begun. */
+export function keepDeadline(next: Send): Stage {
+  return {
+    enter: (request) => (request.deadline === undefined ? undefined : untilDeadline(next, request, request.deadline)),
   }
 }
 
@@ -39,39 +44,32 @@ export function keepDeadlines(send: Send, deadlines: Deadlines): Send {
  */
 export function createDeadlines(totalTimeout: number): Deadlines {
   // In order of arrival, so the oldest is first. A linked list saves only 30 ns per request.
-  const running = new Set<Running>()
+  const endOfRunning = new Map<OutboundRequest, number>()
   let timer: NodeJS.Timeout | undefined
 
   function cancelOldest(): void {
     const now = performance.now()
     timer = undefined
-    for (const one of running) {
-      if (one.end > now) {
-        timer = setTimeout(cancelOldest, Math.min(Math.max(one.end - now, 100), MAX_TIMER_MS)).unref()
+    for (const [request, end] of endOfRunning) {
+      if (end > now) {
+        timer = setTimeout(cancelOldest, Math.min(Math.max(end - now, 100), MAX_TIMER_MS)).unref()
         return
       }
-      running.delete(one)
-      one.cancellation.cancel(
+      endOfRunning.delete(request)
+      request.cancellation.cancel(
         new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in total (TOTAL_TIMEOUT)`),
       )
     }
   }
 
   return {
-    start(cancellation) {
-      const one: Running = { cancellation, end: performance.now() + totalTimeout }
-      running.add(one)
+    start(request) {
+      endOfRunning.set(request, performance.now() + totalTimeout)
       timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
-      return () => void running.delete(one)
     },
+    stop: (request) => void endOfRunning.delete(request),
     close: () => clearTimeout(timer),
   }
-}
-
-/** A request in progress, and when its time ends. */
-interface Running {
-  readonly cancellation: Cancellation
-  readonly end: number
 }
 
 async function untilDeadline(send: Send, request: OutboundRequest, deadline: number): ReturnType<Send> {

@@ -8,10 +8,11 @@ import {
   isGatewayError,
   retryLater,
 } from '../errors.ts'
+import type { Stage } from './chain.ts'
 import { Failure } from './dispatch.ts'
 import type { Timeouts } from './dispatch.ts'
 import { withRetryAdvice } from './retry-advice.ts'
-import type { OutboundRequest, Send } from './send.ts'
+import type { OutboundRequest } from './send.ts'
 
 /** The kinds of failures that are handled differently. */
 export type FailureKind =
@@ -52,11 +53,12 @@ type AllTimeouts = Timeouts & { readonly connect: number }
 const MALFORMED = 'The head of the request cannot be forwarded, or its body does not have the announced length.'
 
 /** Converts a failure to the error for the caller, with the error of undici as its `cause`. */
-export function explainFailures(send: Send, timeouts: AllTimeouts): Send {
-  return (request) =>
-    send(request).catch((error: unknown) => {
+export function explainFailures(timeouts: AllTimeouts): Stage {
+  return {
+    failed(error, request) {
       throw error instanceof Failure ? adviseIfSent(request, error, explained(error, timeouts)) : error
-    })
+    },
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { bufferResponse } from './buffered-response.ts'
 import { sleep } from './cancellation.ts'
+import type { Stage } from './chain.ts'
 import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
 import { failureKind } from './failures.ts'
@@ -18,19 +19,23 @@ const RETRY_JITTER_MS = 200
 const MAX_KEYED_RETRIES = 3
 
 /** Retries where that can help and is safe, within `budget`: once, or three times for a create with a key. */
-export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
-  return (request) => {
-    budget.sent()
-    return attempt(request, request.repeatable === 'keyed' ? MAX_KEYED_RETRIES : 1)
+export function retry(next: Send, budget: RetryBudget, onEvent: OnEvent): Stage {
+  return {
+    enter() {
+      budget.sent()
+      return undefined
+    },
+    answered: (response, request) => afterResponse(request, response, retriesOf(request)),
+    failed: (error, request) => afterFailure(request, error, retriesOf(request)),
   }
 
   /** @param retries how often the request may be retried */
-  function attempt(request: OutboundRequest, retries: number): Promise<UpstreamResponse> {
-    if (retries === 0) return send(request)
-    return send(request).then(
-      (response) => (response.status < 500 ? response : afterServerError(request, response, retries)),
-      (error) => afterFailure(request, error, retries),
-    )
+  function afterResponse(
+    request: OutboundRequest,
+    response: UpstreamResponse,
+    retries: number,
+  ): UpstreamResponse | Promise<UpstreamResponse> {
+    return response.status < 500 ? response : afterServerError(request, response, retries)
   }
 
   async function afterServerError(
@@ -59,7 +64,12 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
 
   function again(request: OutboundRequest, retries: number): Promise<UpstreamResponse> {
     request.onRetry?.()
-    return attempt(request, retries - 1)
+    const left = retries - 1
+    if (left === 0) return next(request)
+    return next(request).then(
+      (response) => afterResponse(request, response, left),
+      (error: unknown) => afterFailure(request, error, left),
+    )
   }
 
   function mayRetry(request: OutboundRequest, reason: RetryableFailure | undefined): boolean {
@@ -70,6 +80,10 @@ export function retry(send: Send, budget: RetryBudget, onEvent: OnEvent): Send {
     if (mayRetry) request.record.willResend(reason)
     return mayRetry
   }
+}
+
+function retriesOf({ repeatable }: OutboundRequest): number {
+  return repeatable === 'keyed' ? MAX_KEYED_RETRIES : 1
 }
 
 async function pauseBefore({ cancellation, record }: OutboundRequest): Promise<void> {

@@ -4,6 +4,7 @@ import { BodyTooLarge } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
+import type { Stage } from './chain.ts'
 import { isTurnOver, nextTurn } from './event-loop-share.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
@@ -15,22 +16,24 @@ import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
  *
  * @param limit of the caller's body, in bytes; a larger body ends the request with BodyTooLarge
  */
-export function rewriteRequestBody(send: Send, limit: number): Send {
-  return (request) => {
-    if (request.body === undefined) return send(request)
-    return sendTurned(request, request.body)
+export function rewriteRequestBody(next: Send, limit: number): Stage {
+  return {
+    enter(request) {
+      const { body, transform } = request
+      if (body === undefined || (Buffer.isBuffer(body) && transform === undefined)) return undefined
+      return sendRewritten(request, body)
+    },
   }
 
-  async function sendTurned(request: OutboundRequest, body: Buffer | Readable): Promise<UpstreamResponse> {
+  async function sendRewritten(request: OutboundRequest, body: Buffer | Readable): Promise<UpstreamResponse> {
     const { transform, headers } = request
     if (Buffer.isBuffer(body)) {
-      if (transform === undefined) return send(request)
       const rewritten =
-        body.length <= CHUNK_BYTES ? rewriteAtOnce(body, transform()) : await inTurns(body, transform(), request)
-      return send({ ...request, body: rewritten })
+        body.length <= CHUNK_BYTES ? rewriteAtOnce(body, transform!()) : await inTurns(body, transform!(), request)
+      return next({ ...request, body: rewritten })
     }
     const flowing = streamed(body, transform?.(), limit, request)
-    return send(
+    return next(
       transform === undefined
         ? { ...request, body: flowing }
         : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) },

@@ -48,9 +48,9 @@ export interface OutboundRequest {
   readonly onRetry?: (() => void) | undefined
   /** Ends the request early. */
   readonly cancellation: Cancellation
-  /** Times in milliseconds; each wrapper adds its own. */
+  /** Times in milliseconds; each stage adds its own. */
   readonly timings: Timings
-  /** The record of its events; each wrapper adds its own. */
+  /** The record of its events; each stage adds its own. */
   readonly record: RequestRecord
 }
 

@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 
 import type { Target } from '../../src/config/schema.ts'
+import { chain } from '../../src/dynamics/chain.ts'
 import { Failure } from '../../src/dynamics/dispatch.ts'
 import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
 import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
@@ -45,7 +46,8 @@ t.test('classifies failures by their codes', async (t) => {
 t.test('no connection within the timeout is GATEWAY_DYNAMICS_TOO_SLOW', async (t) => {
   const slow: Send = () =>
     Promise.reject(new Failure(Object.assign(new Error(), { code: 'UND_ERR_CONNECT_TIMEOUT' }), false, false))
-  await t.rejects(explainFailures(slow, { connect: 5000, head: 1, idle: 1 })(outbound()), {
+  const send = chain([() => explainFailures({ connect: 5000, head: 1, idle: 1 })], slow)
+  await t.rejects(send(outbound()), {
     code: 'GATEWAY_DYNAMICS_TOO_SLOW',
     statusCode: 504,
     message: /no connection within 5000 ms \(CONNECT_TIMEOUT\)/,

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
+import { chain } from '../../src/dynamics/chain.ts'
 import { rewriteRequestBody } from '../../src/dynamics/rewrite-request-body.ts'
-import type { UpstreamResponse, OutboundRequest } from '../../src/dynamics/send.ts'
+import type { UpstreamResponse, OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { requestBatch } from '../../src/odata/batch.ts'
 import { requestLinks } from '../../src/odata/request-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
@@ -19,6 +20,11 @@ const map = urlMap(targetAddress('https://org.crm4.dynamics.com/api/data/v9.2'),
   form: 'short',
 })
 const answer = { status: 400, headers: [] } as unknown as UpstreamResponse
+
+/** Sends with `send` after the stage under test. */
+function rewriting(send: Send, limit: number): Send {
+  return chain([(next) => rewriteRequestBody(next, limit)], send)
+}
 
 /** Fails at the end, as an unclosed `$batch` does. */
 const unclosed: TextTransform = {
@@ -36,7 +42,7 @@ t.test('a buffered body with links is sent with those of Dynamics, one without l
     ] as const) {
       const body = Buffer.from(JSON.stringify({ padding, 'a@odata.bind': sent }))
       let received: OutboundRequest['body']
-      const send = rewriteRequestBody(async (request) => {
+      const send = rewriting(async (request) => {
         received = request.body
         return answer
       }, 1_000_000)
@@ -50,7 +56,7 @@ t.test('a buffered body with links is sent with those of Dynamics, one without l
 t.test('the rest of a body after an early response is read and discarded', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve) => flowing.once('data', resolve))
     // As undici destroys a body when the response has arrived.
@@ -71,7 +77,7 @@ t.test('the rest of a body after an early response is read and discarded', async
 t.test('a body that goes on far beyond the limit after the response is cut off', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     ;(request.body as Readable).destroy()
     return answer
   }, 1000)
@@ -91,7 +97,7 @@ t.test('a body that goes on far beyond the limit after the response is cut off',
 t.test('a body that cannot be rewritten to its end fails the request', async (t) => {
   const body = new PassThrough()
   const cancellation = new Cancellation()
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     const flowing = request.body as Readable
     await new Promise((resolve, reject) =>
       flowing
@@ -110,7 +116,7 @@ t.test('a body that cannot be rewritten to its end fails the request', async (t)
 
 t.test('a streamed JSON batch without its end ends the request', async (t) => {
   const cancellation = new Cancellation()
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     await (request.body as Readable).toArray()
     return t.fail('it has no end') as never
   }, 1_000_000)
@@ -132,7 +138,7 @@ t.test('after a piece that cannot be rewritten no other is', async (t) => {
     },
     end: () => t.fail('it has failed') as never,
   }
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     await (request.body as Readable).toArray()
     return t.fail('it has failed') as never
   }, 1_000_000)
@@ -146,7 +152,7 @@ t.test('after a piece that cannot be rewritten no other is', async (t) => {
 t.test('a body is read no faster than it is sent', async (t) => {
   const body = new PassThrough()
   let taken: Readable | undefined
-  const send = rewriteRequestBody(async (request) => {
+  const send = rewriting(async (request) => {
     taken = request.body as Readable
     return answer
   }, 100_000_000)
@@ -178,7 +184,7 @@ for (const [name, bodyOf] of [
       turns++
       if (running) setImmediate(count)
     }
-    const send = rewriteRequestBody(async (request) => {
+    const send = rewriting(async (request) => {
       const { body } = request
       const bytes = Buffer.isBuffer(body) ? body : Buffer.concat(await (body as Readable).toArray())
       t.ok(bytes.equals(Buffer.from(large.toString().replace('"a"', '"/api/data/v9.2/a"'))) || bytes.equals(large))
@@ -208,7 +214,7 @@ t.test('a large body is not rewritten further after its caller disconnects', asy
     },
     end: () => '',
   }
-  const send = rewriteRequestBody(async () => t.fail('nothing is sent') as never, 100_000_000)
+  const send = rewriting(async () => t.fail('nothing is sent') as never, 100_000_000)
 
   await t.rejects(send({ ...streamed(new PassThrough(), cancellation, slow), body: large }), { message: 'left' })
   t.equal(pushed, 1)

@@ -1,6 +1,7 @@
 import { isBatch } from '../../odata/batch-path.ts'
+import type { CreateStage } from '../chain.ts'
 import type { OnEvent } from '../events.ts'
-import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
+import type { UpstreamResponse, OutboundRequest } from '../send.ts'
 import { createAdaptiveLimit } from './adaptive-limit.ts'
 import type { LimitReason } from './adaptive-limit.ts'
 import type { ResponseTimes, CostClass } from './response-times.ts'
@@ -16,8 +17,8 @@ export interface ConcurrencyControl {
     readonly limitReason: LimitReason
     readonly share: number | undefined
   }
-  /** Measures requests. It is an inner wrapper of {@link limitConcurrency}. */
-  readonly measure: (send: Send) => Send
+  /** Makes the stage that measures requests. It comes after {@link limitConcurrency}. */
+  readonly measure: CreateStage
   /** Dynamics refused a request because too many ran at once. */
   readonly parallelismRefused: () => void
   /** Applies the degree of parallelism that Dynamics suggests. */
@@ -69,16 +70,18 @@ export function createConcurrencyControl(
   return {
     semaphore,
     state: () => ({ limit: adaptive.settled().limit, limitReason: adaptive.settled().reason, share: hint }),
-    measure: (send) => (request) => {
-      // While slots are free the limit has no effect. The time of a streamed body depends on its sender.
-      const times = semaphore.isFull() && !isStream(request) ? adaptive.sent() : undefined
-      if (times === undefined) return send(request)
-      const began = clock()
-      return send(request).then((response) => {
-        responseArrived(times, request, response, began)
-        return response
-      })
-    },
+    measure: (next) => ({
+      enter(request) {
+        // While slots are free the limit has no effect. The time of a streamed body depends on its sender.
+        const times = semaphore.isFull() && !isStream(request) ? adaptive.sent() : undefined
+        if (times === undefined) return undefined
+        const began = clock()
+        return next(request).then((response) => {
+          responseArrived(times, request, response, began)
+          return response
+        })
+      },
+    }),
     parallelismRefused() {
       // The refused request has already released its slot.
       adaptive.refused(semaphore.state().running + 1)

@@ -1,20 +1,21 @@
+import { chain } from '../chain.ts'
+import type { Stage } from '../chain.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 import type { Semaphore } from './semaphore.ts'
 
 /** Sends a request when a slot is free, and releases the slot when the body of the response has ended. */
-export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Send {
-  function sendInSlot(request: OutboundRequest): Promise<UpstreamResponse> {
-    return send(request).then(
-      (response) => {
-        response.body.onClose(() => semaphore.release(request))
-        return response
-      },
-      (error) => {
-        semaphore.release(request)
-        throw error
-      },
-    )
+export function limitConcurrency(next: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Stage {
+  const inSlot: Stage = {
+    answered(response, request) {
+      response.body.onClose(() => semaphore.release(request))
+      return response
+    },
+    failed(error, request) {
+      semaphore.release(request)
+      throw error
+    },
   }
+  const sendInSlot = chain([() => inSlot], next)
 
   async function sendWhenAdmitted(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {
     const began = performance.now()
@@ -28,13 +29,11 @@ export function limitConcurrency(send: Send, semaphore: Pick<Semaphore, 'acquire
     return sendInSlot(request)
   }
 
-  return (request) => {
-    let turn
-    try {
-      turn = semaphore.acquire(request)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    return turn === undefined ? sendInSlot(request) : sendWhenAdmitted(request, turn)
+  return {
+    ...inSlot,
+    enter(request) {
+      const turn = semaphore.acquire(request)
+      return turn === undefined ? undefined : sendWhenAdmitted(request, turn)
+    },
   }
 }

@@ -1,3 +1,5 @@
+import { chain } from '../chain.ts'
+import type { Stage } from '../chain.ts'
 import type { OnEvent } from '../events.ts'
 import type { Send } from '../send.ts'
 import { limitConcurrency } from './limit.ts'
@@ -24,10 +26,12 @@ export function createUploadShare(limit: () => number, queue: number, onEvent: O
 }
 
 /** Sends a request with a streamed body when `uploads` has a free slot. Other requests pass. */
-export function limitUploads(send: Send, uploads: Semaphore): Send {
-  const limited = limitConcurrency(send, uploads)
-  return (request) => {
-    const streams = request.body !== undefined && !Buffer.isBuffer(request.body)
-    return streams ? limited(request) : send(request)
+export function limitUploads(next: Send, uploads: Semaphore): Stage {
+  const sendLimited = chain([(next) => limitConcurrency(next, uploads)], next)
+  return {
+    enter(request) {
+      const streams = request.body !== undefined && !Buffer.isBuffer(request.body)
+      return streams ? sendLimited(request) : undefined
+    },
   }
 }

@@ -9,6 +9,7 @@ import type { SharedState } from '../../replicas/shared-state.ts'
 import { bufferResponse } from '../buffered-response.ts'
 import type { BufferedResponse } from '../buffered-response.ts'
 import { unlessCancelled } from '../cancellation.ts'
+import type { Stage } from '../chain.ts'
 import type { OnEvent } from '../events.ts'
 import { codeOf } from '../limits/parse.ts'
 import { requestIds } from '../request-record.ts'
@@ -73,15 +74,14 @@ interface KeyedCreate {
  *
  * @throws BadIdempotencyKey before anything is sent; IdempotencyKeyReused when the key came with another body
  */
-export function idempotentCreates(send: Send, options: IdempotencyOptions): Send {
+export function idempotentCreates(next: Send, options: IdempotencyOptions): Stage {
   const { origin, apiRoot, salt, state, keepBody, onEvent } = options
-  const tables = tablesOf(send, apiRoot)
+  const tables = tablesOf(next, apiRoot)
   /** Creates in progress in this process, by the primary keys of their rows. */
   const running = new Map<string, Promise<void>>()
 
-  return (request) => {
-    const { idempotency } = request
-    return idempotency === undefined ? send(request) : createOnce(request, idempotency)
+  return {
+    enter: (request) => (request.idempotency === undefined ? undefined : createOnce(request, request.idempotency)),
   }
 
   async function createOnce(request: OutboundRequest, keyed: IdempotentCreate): Promise<UpstreamResponse> {
@@ -122,12 +122,12 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     if (remembered !== undefined) {
       if (remembered !== create.digest) return reused(create)
       onEvent({ kind: 'keyed-create', outcome: 'replayed', ...requestIds(create.request.record) })
-      return markReplayed(await replay(send, create.request, create.id, origin))
+      return markReplayed(await replay(next, create.request, create.id, origin))
     }
     let sends = 1
     const began = performance.now()
     const request = { ...create.request, onRetry: () => void sends++ }
-    const response = await send(request)
+    const response = await next(request)
     if (response.status === 201 || response.status === 204) {
       refuseOtherId(create, response)
       remember(create)
@@ -167,7 +167,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
       return reused(create)
     remember(create)
     onEvent({ kind: 'keyed-create', outcome: 'recovered', ...requestIds(request.record) })
-    const response = await replay(send, request, id, origin)
+    const response = await replay(next, request, id, origin)
     return own ? response : markReplayed(response)
   }
 
@@ -184,7 +184,7 @@ export function idempotentCreates(send: Send, options: IdempotencyOptions): Send
     const path = `${request.path.split('?', 1)[0]!}(${id})?$select=${columns.join(',')}`
     const get = rowRequest(request, path)
     const headers = get.headers.filter((_, index, all) => !FORMAT_HEADERS.test(all[index - (index % 2)]!))
-    const response = await send({
+    const response = await next({
       ...get,
       headers: [...headers, 'accept', 'application/json', 'accept-encoding', 'identity'],
     })

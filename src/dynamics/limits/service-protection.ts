@@ -2,6 +2,7 @@ import { LimitHolds, retryLater } from '../../errors.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
 import { bufferResponse } from '../buffered-response.ts'
 import { sleep } from '../cancellation.ts'
+import type { Stage } from '../chain.ts'
 import type { OnEvent } from '../events.ts'
 import { requestIds } from '../request-record.ts'
 import { header, withHeader } from '../send.ts'
@@ -50,15 +51,17 @@ const CONCURRENCY_PAUSE_MS = 1000
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
 export function respectLimits(
-  send: Send,
+  next: Send,
   { pauseWindow, maxRetryWait, queue, tooMany, answered, onEvent }: RetryLimits,
-): Send {
-  return (request) => {
-    if (pauseWindow.isPaused()) return waitAndSend(request, undefined)
-    return send(request).then(
-      (response) => (response.status === 429 ? waitAndSend(request, response) : succeeded(request, response)),
-      (error) => (error === PAUSED ? waitAndSend(request, undefined) : Promise.reject(error)),
-    )
+): Stage {
+  return {
+    enter: (request) => (pauseWindow.isPaused() ? waitAndSend(request, undefined) : undefined),
+    answered: (response, request) =>
+      response.status === 429 ? waitAndSend(request, response) : succeeded(request, response),
+    failed(error, request) {
+      if (error !== PAUSED) throw error
+      return waitAndSend(request, undefined)
+    },
   }
 
   function succeeded({ cancellation }: OutboundRequest, response: UpstreamResponse): UpstreamResponse {
@@ -92,7 +95,7 @@ export function respectLimits(
       let sent: UpstreamResponse | undefined
       while (sent === undefined) {
         while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
-        sent = await send(request).catch(unlessPaused)
+        sent = await next(request).catch(unlessPaused)
       }
       return sent
     }

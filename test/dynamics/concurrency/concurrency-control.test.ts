@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream'
 
 import t from 'tap'
 
+import { chain } from '../../../src/dynamics/chain.ts'
 import { createConcurrencyControl } from '../../../src/dynamics/concurrency/concurrency-control.ts'
 import type { ConcurrencyControl } from '../../../src/dynamics/concurrency/concurrency-control.ts'
 import { limitConcurrency } from '../../../src/dynamics/concurrency/limit.ts'
@@ -36,7 +37,7 @@ function fixture({ status = 200 } = {}): {
     await new Promise<void>((resolve) => waiting.push(resolve))
     return { status, headers: [], body: ALL }
   }
-  const send = limitConcurrency(control.measure(service), control.semaphore)
+  const send = chain([(next) => limitConcurrency(next, control.semaphore), control.measure], service)
   return {
     control,
     events,

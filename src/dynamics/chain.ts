@@ -1,0 +1,91 @@
+import type { OutboundRequest, Send, UpstreamResponse } from './send.ts'
+
+/**
+ * One concern of sending. A request passes all stages in order, its response or its failure in reverse. A stage that
+ * only looks at them has no promise of its own: ten promises with their functions are a noticeable part of a request.
+ */
+export interface Stage {
+  /**
+   * Looks at the request. With `undefined` it goes on. A stage that waits, changes the request, or sends it more than
+   * once sends it with its `next`, and returns the response: its own `answered` and `failed` are not called then.
+   *
+   * @throws to refuse the request
+   */
+  readonly enter?: (request: OutboundRequest) => Promise<UpstreamResponse> | undefined
+  /** Looks at the response. Returns it, or another one. */
+  readonly answered?: (
+    response: UpstreamResponse,
+    request: OutboundRequest,
+  ) => UpstreamResponse | Promise<UpstreamResponse>
+  /** Looks at the failure. Throws it or another one, or returns a response instead. */
+  readonly failed?: (error: unknown, request: OutboundRequest) => Promise<UpstreamResponse>
+}
+
+/** Makes a stage. `next` sends a request through the stages after it. */
+export type CreateStage = (next: Send) => Stage
+
+/** Sends requests through stages, in the order in which they are listed, and then with `innermost`. */
+export function chain(creators: readonly CreateStage[], innermost: Send): Send {
+  const stages = creators.map((create, index) => create(sendFrom(index + 1)))
+  return sendFrom(0)
+
+  /** Sends requests through the stages from `first` on. */
+  function sendFrom(first: number): Send {
+    return (request) => {
+      let end = first
+      let answering: Promise<UpstreamResponse> | undefined
+      try {
+        while (end < stages.length && (answering = stages[end]!.enter?.(request)) === undefined) end++
+      } catch (error) {
+        answering = Promise.reject(error)
+      }
+      return back(answering ?? innermost(request), request, first, end)
+    }
+  }
+
+  /** Passes the response, or the failure, back through the stages from `end` (exclusive) to `first`. */
+  function back(
+    answering: Promise<UpstreamResponse>,
+    request: OutboundRequest,
+    first: number,
+    end: number,
+  ): Promise<UpstreamResponse> {
+    if (end === first) return answering
+    return answering.then(
+      (response) => answered(response, request, first, end),
+      (error: unknown) => failed(error, request, first, end),
+    )
+  }
+
+  function answered(
+    response: UpstreamResponse,
+    request: OutboundRequest,
+    first: number,
+    end: number,
+  ): UpstreamResponse | Promise<UpstreamResponse> {
+    let passed = response
+    for (let index = end - 1; index >= first; index--) {
+      try {
+        const result = stages[index]!.answered?.(passed, request) ?? passed
+        if (result instanceof Promise) return back(result, request, first, index)
+        passed = result
+      } catch (error) {
+        return failed(error, request, first, index)
+      }
+    }
+    return passed
+  }
+
+  function failed(error: unknown, request: OutboundRequest, first: number, end: number): Promise<UpstreamResponse> {
+    let reason = error
+    for (let index = end - 1; index >= first; index--) {
+      try {
+        const answering = stages[index]!.failed?.(reason, request)
+        if (answering !== undefined) return back(answering, request, first, index)
+      } catch (another) {
+        reason = another
+      }
+    }
+    throw reason
+  }
+}

@@ -1,0 +1,117 @@
+import t from 'tap'
+
+import { chain } from '../../src/dynamics/chain.ts'
+import type { CreateStage, Stage } from '../../src/dynamics/chain.ts'
+import type { OutboundRequest, Send, UpstreamResponse } from '../../src/dynamics/send.ts'
+import { outbound } from '../support/connection-fixture.ts'
+
+/** A response with nothing but its status. */
+function response(status: number): UpstreamResponse {
+  return { status, headers: [] } as unknown as UpstreamResponse
+}
+
+/** A stage that notes what it sees in `seen`, and does what `stage` says. */
+function noting(seen: string[], name: string, stage: Stage = {}): CreateStage {
+  return () => ({
+    enter(request) {
+      seen.push(`${name} enters`)
+      return stage.enter?.(request)
+    },
+    answered(given, request) {
+      seen.push(`${name} ${given.status}`)
+      return stage.answered?.(given, request) ?? given
+    },
+    failed(error, request) {
+      seen.push(`${name} ${(error as Error).message}`)
+      if (stage.failed === undefined) throw error
+      return stage.failed(error, request)
+    },
+  })
+}
+
+const answering: Send = async () => response(200)
+const failing: Send = () => Promise.reject(new Error('fails'))
+
+t.test('a request passes the stages in order, its response or failure in reverse', async (t) => {
+  const seen: string[] = []
+  const stages = [noting(seen, 'outer'), () => ({}), noting(seen, 'inner')]
+  t.equal((await chain(stages, answering)(outbound())).status, 200)
+  t.same(seen.splice(0), ['outer enters', 'inner enters', 'inner 200', 'outer 200'])
+  await t.rejects(chain(stages, failing)(outbound()), { message: 'fails' })
+  t.same(seen, ['outer enters', 'inner enters', 'inner fails', 'outer fails'])
+})
+
+t.test('without stages, a request is only sent', async (t) => {
+  t.equal((await chain([], answering)(outbound())).status, 200)
+})
+
+t.test('only the stages before one that refuses the request hear of that', async (t) => {
+  const seen: string[] = []
+  const refusing: Stage = {
+    enter() {
+      throw new Error('refused')
+    },
+  }
+  const send = chain([noting(seen, 'outer'), noting(seen, 'refusing', refusing), noting(seen, 'inner')], answering)
+  await t.rejects(send(outbound()), { message: 'refused' })
+  t.same(seen, ['outer enters', 'refusing enters', 'outer refused'])
+})
+
+t.test('a stage that sends the request itself sends it through the stages after it', async (t) => {
+  const seen: string[] = []
+  const paths: string[] = []
+  const twice: CreateStage = (next) => ({
+    async enter(request): Promise<UpstreamResponse> {
+      await next({ ...request, path: '/first' })
+      return next({ ...request, path: '/second' })
+    },
+    answered: () => t.fail('it has its response already') as never,
+  })
+  const sending: Send = async ({ path }: OutboundRequest) => {
+    paths.push(path)
+    return response(204)
+  }
+  const { status } = await chain([noting(seen, 'outer'), twice, noting(seen, 'inner')], sending)(outbound())
+  t.equal(status, 204)
+  t.same(paths, ['/first', '/second'])
+  t.same(seen, ['outer enters', 'inner enters', 'inner 204', 'inner enters', 'inner 204', 'outer 204'])
+})
+
+t.test('outer stages see what an inner one makes of a response', async (t) => {
+  for (const [stage, expected] of [
+    [{ answered: () => response(201) }, 'outer 201'],
+    [{ answered: async () => response(202) }, 'outer 202'],
+    [{ answered: () => Promise.reject(new Error('late')) }, 'outer late'],
+    [
+      {
+        answered() {
+          throw new Error('at once')
+        },
+      },
+      'outer at once',
+    ],
+  ] as const satisfies readonly (readonly [Stage, string])[]) {
+    const seen: string[] = []
+    await chain([noting(seen, 'outer'), noting(seen, 'inner', stage)], answering)(outbound()).catch(() => {})
+    t.equal(seen.at(-1), expected)
+  }
+})
+
+t.test('outer stages see what an inner one makes of a failure', async (t) => {
+  for (const [stage, expected] of [
+    [{ failed: async () => response(200) }, 'outer 200'],
+    [{ failed: () => Promise.reject(new Error('late')) }, 'outer late'],
+    [
+      {
+        failed() {
+          throw new Error('at once')
+        },
+      },
+      'outer at once',
+    ],
+  ] as const satisfies readonly (readonly [Stage, string])[]) {
+    const seen: string[] = []
+    await chain([noting(seen, 'outer'), noting(seen, 'inner', stage)], failing)(outbound()).catch(() => {})
+    t.equal(seen.at(-1), expected)
+  }
+})
