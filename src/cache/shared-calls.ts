@@ -1,6 +1,7 @@
 import { setImmediate as nextEventLoopTurn } from 'node:timers/promises'
 
 import { Cancellation } from '../dynamics/cancellation.ts'
+import type { CancelHolder } from '../dynamics/cancellation.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bufferPrefix } from './buffer-prefix.ts'
@@ -28,22 +29,47 @@ interface Waiter {
   readonly start: number
 }
 
-/** A call in progress. */
-interface Call {
+/** A call in progress. It is a class with fields for the usual case, because every read may be shared. */
+class Call implements CancelHolder {
   readonly request: OutboundRequest
   /** The key of the request that started it. It is made when another request has the same path. */
-  key: string | undefined
+  key: string | undefined = undefined
   /**
    * The number of changes when it started. After another change no request joins: the call may have missed that change.
    */
   readonly changes: number | undefined
   /** Ends the call itself. The cancellation of one request does not end it while others wait. */
-  readonly cancellation: Cancellation
-  readonly waiters: Set<Waiter>
+  readonly cancellation = new Cancellation()
+  /** The other requests that wait for it; `undefined` until one does. */
+  waiters: Set<Waiter> | undefined = undefined
   /** Whether the request that started it still waits. */
-  firstCallerWaits: boolean
+  firstCallerWaits = true
   /** Another call with the same path and another key. */
   next: Call | undefined
+  readonly #reject: (reason: Error) => void
+
+  constructor(
+    request: OutboundRequest,
+    changes: number | undefined,
+    next: Call | undefined,
+    reject: (reason: Error) => void,
+  ) {
+    this.request = request
+    this.changes = changes
+    this.next = next
+    this.#reject = reject
+  }
+
+  get isShared(): boolean {
+    return this.waiters !== undefined && this.waiters.size > 0
+  }
+
+  /** The request that started it ended early. */
+  onCancelled(reason: Error): void {
+    this.firstCallerWaits = false
+    if (this.isShared) this.#reject(reason)
+    else this.cancellation.cancel(reason)
+  }
 }
 
 /**
@@ -77,32 +103,19 @@ export function shareCalls(target: string, changes: () => number | undefined): S
   }
 
   function startCall(request: OutboundRequest, send: Send, next: Call | undefined): Promise<UpstreamResponse> {
-    const cancellation = new Cancellation()
-    const call: Call = {
-      request,
-      key: undefined,
-      changes: changes(),
-      cancellation,
-      waiters: new Set(),
-      firstCallerWaits: true,
-      next,
-    }
-    calls.set(request.path, call)
     return new Promise((resolve, reject) => {
-      const release = request.cancellation.hold((reason) => {
-        call.firstCallerWaits = false
-        if (call.waiters.size === 0) return cancellation.cancel(reason)
-        reject(reason)
-      })
-      send({ ...request, cancellation }).then(
+      const call = new Call(request, changes(), next, reject)
+      calls.set(request.path, call)
+      request.cancellation.hold(call)
+      send({ ...request, cancellation: call.cancellation }).then(
         (response) => {
           removeCall(call)
-          if (call.waiters.size === 0) return resolve(response)
+          if (!call.isShared) return resolve(response)
           void distribute(call, response, resolve, reject)
         },
         (error: unknown) => {
           removeCall(call)
-          release()
+          request.cancellation.release(call)
           reject(error)
           for (const waiter of removeAllWaiters(call)) waiter.reject(error)
         },
@@ -114,10 +127,11 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     const { cancellation } = request
     return cancellation.wait<UpstreamResponse | Promise<UpstreamResponse>>((resolve, reject) => {
       const waiter: Waiter = { request, send, resolve, reject, start: performance.now() }
-      call.waiters.add(waiter)
+      const waiters = (call.waiters ??= new Set())
+      waiters.add(waiter)
       return () => {
-        call.waiters.delete(waiter)
-        if (call.waiters.size === 0 && !call.firstCallerWaits) call.cancellation.cancel(cancellation.reason!)
+        waiters.delete(waiter)
+        if (waiters.size === 0 && !call.firstCallerWaits) call.cancellation.cancel(cancellation.reason!)
       }
     })
   }
@@ -151,7 +165,7 @@ export function shareCalls(target: string, changes: () => number | undefined): S
         for (const waiter of removeAllWaiters(call)) waiter.resolve(waiter.send(waiter.request))
         return
       }
-      for (const waiter of call.waiters) {
+      for (const waiter of call.waiters!) {
         removeWaiter(call, waiter)
         waiter.resolve(collapsedResponse({ status, headers, body: prefix.body() }, waiter))
         // Links are rewritten for each waiter. Other requests are handled in between.
@@ -166,13 +180,13 @@ export function shareCalls(target: string, changes: () => number | undefined): S
 
 /** Removes all waiters, and returns them. */
 function removeAllWaiters(call: Call): Waiter[] {
-  const all = [...call.waiters]
+  const all = [...(call.waiters ?? [])]
   for (const waiter of all) removeWaiter(call, waiter)
   return all
 }
 
 function removeWaiter({ waiters }: Call, waiter: Waiter): void {
-  waiters.delete(waiter)
+  waiters!.delete(waiter)
   waiter.request.timings.dynamics += performance.now() - waiter.start
 }
 

@@ -1,6 +1,6 @@
 /**
  * Ends one request early, wherever it waits. Exactly one holder listens at a time: the current stage of the request.
- * The next holder calls {@link Cancellation.hold}, which removes the listener of the previous one.
+ * The next holder calls {@link Cancellation.hold}, which replaces the previous one.
  *
  * Not an `AbortSignal`: creating one, adding a listener and removing it takes 4 µs on Node 20 and 0.25 µs on Node 26,
  * and this takes 0.03 µs. A request of the gateway takes about 50 µs. An `AbortSignal` also keeps every listener that
@@ -9,29 +9,29 @@
 export class Cancellation {
   /** Why the request ended early; `undefined` while it has not. */
   reason: Error | undefined = undefined
-  #listener: CancelListener | undefined = undefined
+  #holder: CancelHolder | undefined = undefined
 
   /** Ends the request. Only the first reason is kept. */
   cancel(reason: Error): void {
     if (this.reason !== undefined) return
     this.reason = reason
-    const listener = this.#listener
-    this.#listener = undefined
-    listener?.(reason)
+    const holder = this.#holder
+    this.#holder = undefined
+    holder?.onCancelled(reason)
   }
 
   /**
-   * Takes over the request: `listener` replaces that of the previous holder. It is called once, when the request ends
-   * early, and at once if it already has.
-   *
-   * @returns a function that stops listening; it has no effect after another holder took over
+   * Takes over the request: `holder` replaces the previous one. It is notified once, when the request ends early, and
+   * at once if it already has.
    */
-  hold(listener: CancelListener): () => void {
-    if (this.reason === undefined) this.#listener = listener
-    else listener(this.reason)
-    return () => {
-      if (this.#listener === listener) this.#listener = undefined
-    }
+  hold(holder: CancelHolder): void {
+    if (this.reason === undefined) this.#holder = holder
+    else holder.onCancelled(this.reason)
+  }
+
+  /** `holder` is not notified any more. It has no effect after another holder took over. */
+  release(holder: CancelHolder): void {
+    if (this.#holder === holder) this.#holder = undefined
   }
 
   /**
@@ -43,17 +43,20 @@ export class Cancellation {
     return new Promise((resolve, reject) => {
       if (this.reason !== undefined) return reject(this.reason)
       let undo: (() => void) | undefined = undefined
-      const release = this.hold((reason) => {
-        undo?.()
-        reject(reason)
-      })
+      const holder: CancelHolder = {
+        onCancelled(reason) {
+          undo?.()
+          reject(reason)
+        },
+      }
+      this.hold(holder)
       undo = start(
         (value) => {
-          release()
+          this.release(holder)
           resolve(value)
         },
         (reason) => {
-          release()
+          this.release(holder)
           reject(reason)
         },
       )
@@ -61,8 +64,11 @@ export class Cancellation {
   }
 }
 
-/** Called once, when the request ends early. */
-export type CancelListener = (reason: Error) => void
+/** The current stage of a request. An object and not a function, because there is one for every request anyway. */
+export interface CancelHolder {
+  /** The request ended early. */
+  readonly onCancelled: (reason: Error) => void
+}
 
 /** Waits for `pending`, which itself cannot be cancelled. */
 export function unlessCancelled<T>(cancellation: Cancellation, pending: Promise<T>): Promise<T> {

@@ -1,11 +1,17 @@
 import t from 'tap'
 
 import { Cancellation, sleep, unlessCancelled } from '../../src/dynamics/cancellation.ts'
+import type { CancelHolder } from '../../src/dynamics/cancellation.ts'
+
+/** A holder that notes the reasons of cancellations. */
+function noting(reasons: string[], prefix = ''): CancelHolder {
+  return { onCancelled: ({ message }) => void reasons.push(prefix + message) }
+}
 
 t.test('notifies the holder once, and keeps the first reason', async (t) => {
   const cancellation = new Cancellation()
   const reasons: string[] = []
-  cancellation.hold(({ message }) => reasons.push(message))
+  cancellation.hold(noting(reasons))
 
   cancellation.cancel(new Error('first'))
   cancellation.cancel(new Error('second'))
@@ -17,22 +23,26 @@ t.test('notifies the holder once, and keeps the first reason', async (t) => {
 t.test('notifies only the last holder, whether or not the previous one released it', async (t) => {
   const cancellation = new Cancellation()
   const reasons: string[] = []
-  const release = cancellation.hold(() => reasons.push('before'))
-  cancellation.hold(() => reasons.push('after'))
+  const before = noting(reasons, 'before: ')
+  cancellation.hold(before)
+  cancellation.hold(noting(reasons, 'after: '))
 
-  release()
+  cancellation.release(before)
   cancellation.cancel(new Error('left'))
 
-  t.same(reasons, ['after'])
+  t.same(reasons, ['after: left'])
 })
 
 t.test('notifies no one after the release', async (t) => {
   const cancellation = new Cancellation()
-  const release = cancellation.hold(() => t.fail('released'))
+  const reasons: string[] = []
+  const holder = noting(reasons)
+  cancellation.hold(holder)
 
-  release()
+  cancellation.release(holder)
   cancellation.cancel(new Error('left'))
 
+  t.same(reasons, [])
   t.match(cancellation.reason, { message: 'left' })
 })
 
@@ -41,7 +51,7 @@ t.test('notifies a holder at once if the request is already cancelled', async (t
   cancellation.cancel(new Error('left'))
   const reasons: string[] = []
 
-  cancellation.hold(({ message }) => reasons.push(message))()
+  cancellation.hold(noting(reasons))
 
   t.same(reasons, ['left'])
 })

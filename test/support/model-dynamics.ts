@@ -88,9 +88,11 @@ export class ModelDynamics {
       if (cancellation.reason !== undefined) return reject(cancellation.reason)
       record.attemptSent()
       let left: Error | undefined
-      cancellation.hold((reason) => {
-        left = reason
-        reject(reason)
+      cancellation.hold({
+        onCancelled(reason) {
+          left = reason
+          reject(reason)
+        },
       })
       const latency = this.#random() * MAX_LATENCY_MS
       const done = this.now + latency
