@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
@@ -11,6 +10,7 @@ import type { Timings } from '../dynamics/send.ts'
 import { causesOf } from '../logging/logged-error.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { closeWithConnection } from './pipelined.ts'
+import { newRequestId } from './request-id.ts'
 
 /** One request and its response in the gateway, the source of the log line and the metrics. */
 export interface Exchange {
@@ -69,7 +69,11 @@ export function beginExchange(
   const exchange = new RequestExchange(idOf(requestId), traceOf(response.req.headers['traceparent']))
   const { socket } = response.req as { readonly socket: WithExchange }
   socket[LAST] = exchange
-  response.once('close', () => {
+  let isDone = false
+  // Not `once`, which creates two more functions and removes them.
+  response.on('close', () => {
+    if (isDone) return
+    isDone = true
     if (!response.writableFinished)
       exchange.cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
     done(exchange)
@@ -87,7 +91,7 @@ export function noteError(exchange: Exchange, error: Error & { readonly code?: s
 
 /** The request's id: the caller's own if it is well-formed, or a new one. */
 export function idOf(requestId: string | undefined): string {
-  return requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : randomUUID()
+  return requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : newRequestId()
 }
 
 /** The last exchange on a connection, for error responses below the gateway's handler. */

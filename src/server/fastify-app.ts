@@ -47,19 +47,24 @@ function serverOptions(attach: Attach, prefixes: readonly string[]): FastifyServ
     return503OnClosing: false,
     exposeHeadRoutes: false,
     genReqId: () => '',
-    rewriteUrl: ({ url = '/' }) => (OWN_ADDRESSES.test(url) ? url : routeOf(url, prefixes)),
+    rewriteUrl: ({ url = '/' }) => (url.startsWith('/-/') ? ownRouteOf(url) : routeOf(url, prefixes)),
     serverFactory: attach,
   } as FastifyServerOptions
 }
 
-/** The gateway's own addresses. */
-const OWN_ADDRESSES = /^\/-\/[\w/-]*(?:\?|$)/
-
-/** The route of `url`: the prefix of its target, or an address without a handler. */
-function routeOf(url: string, prefixes: readonly string[]): string {
-  if (url.startsWith('/-/')) return '/-/nothing'
-  const prefix = prefixes.find(
-    (prefix) => url.startsWith(prefix) && (prefix === '' || /^[/?]|^$/.test(url.slice(prefix.length))),
-  )
-  return prefix === undefined ? '/-/nothing' : prefix || '/'
+/** The route of one of the gateway's own addresses. */
+function ownRouteOf(url: string): string {
+  return /^[\w/-]*(?:\?|$)/.test(url) ? url : NO_ROUTE
 }
+
+/** The route of `url`: the prefix of its target. */
+function routeOf(url: string, prefixes: readonly string[]): string {
+  for (const prefix of prefixes) {
+    if (prefix === '') return '/'
+    if (url.startsWith(prefix) && /^[/?]|^$/.test(url.slice(prefix.length))) return prefix
+  }
+  return NO_ROUTE
+}
+
+/** An address without a handler. */
+const NO_ROUTE = '/-/nothing'
