@@ -4,6 +4,7 @@ import { pino } from 'pino'
 
 import type { Timings } from '../dynamics/send.ts'
 import { errorWord } from '../logging/logged-error.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import type { ConnectionUse } from '../outbound/pooled-connection.ts'
 import { ClientDisconnected } from '../server/exchange.ts'
@@ -125,7 +126,7 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
   }
 }
 
-/** Hand-written JSON. Missing fields are omitted. */
+/** Hand-written JSON of few pieces. Missing fields are omitted. */
 function lineOf(facts: RequestFacts): string {
   const {
     timings,
@@ -151,18 +152,33 @@ function lineOf(facts: RequestFacts): string {
     `,"method":"${facts.method}","entitySet":"${facts.entitySet}","status":${facts.status}` +
     (code === undefined ? '' : `,"code":${JSON.stringify(code)}`) +
     (dynamicsCode === undefined ? '' : `,"dynamicsCode":"${dynamicsCode}"`) +
-    `,"ms":${formatMs(facts.ms)},"tokenMs":${formatMs(timings.token)},"userMs":${formatMs(timings.user)}` +
-    `,"waitMs":${formatMs(timings.wait)},"dynamicsMs":${formatMs(timings.dynamics)}` +
-    `,"caller":${JSON.stringify(facts.caller)}` +
+    `,"ms":${formatMs(facts.ms)}${waitsText(timings)},"dynamicsMs":${formatMs(timings.dynamics)}` +
+    `,"caller":${jsonOf(facts.caller)}` +
     (user === undefined ? '' : `,"user":"${user}"`) +
     (source === undefined ? '' : `,"source":"${source}"`) +
     (priority === undefined ? '' : `,"priority":"${priority}"`) +
-    `,"attempts":${facts.attempts},"sent":${facts.sent}` +
+    (facts.attempts === 1 && facts.sent ? SENT_ONCE : `,"attempts":${facts.attempts},"sent":${facts.sent}`) +
     (connection === undefined ? '' : `,"connection":"${connection}"`) +
-    (dynamicsRequestId === undefined ? '' : `,"dynamicsRequestId":${JSON.stringify(dynamicsRequestId)}`) +
+    (dynamicsRequestId === undefined
+      ? ''
+      : `,"dynamicsRequestId":${PLAIN.test(dynamicsRequestId) ? `"${dynamicsRequestId}"` : JSON.stringify(dynamicsRequestId)}`) +
     (parts === undefined ? '' : `,"parts":"${parts}"`) +
     (pages === undefined ? '' : `,"pages":${pages},"rows":${rows}`) +
     (causes === undefined ? '' : `,"causes":${JSON.stringify(causes)}`) +
     ',"msg":"request"}\n'
   )
+}
+
+const SENT_ONCE = ',"attempts":1,"sent":true'
+
+/** Text that JSON does not escape. */
+const PLAIN = /^[\w-]*$/
+
+/** A caller's name as JSON. */
+const jsonOf = cachedByText((text) => JSON.stringify(text))
+
+function waitsText({ token, user, wait }: Timings): string {
+  return token === 0 && user === 0 && wait === 0
+    ? ',"tokenMs":0.0,"userMs":0.0,"waitMs":0.0'
+    : `,"tokenMs":${formatMs(token)},"userMs":${formatMs(user)},"waitMs":${formatMs(wait)}`
 }
