@@ -51,7 +51,7 @@ export function upstreamPath(target: TargetAddress, path: string): string {
 /** The part of `path`, raw and at the target, below the API root; `undefined` outside the API. */
 export function resourcePathOf(target: TargetAddress, path: string): string | undefined {
   const below = path.slice(target.apiRoot.length)
-  if (path.startsWith(target.apiRoot) && /^(?:\/|$)/.test(below)) return below
+  if (path.startsWith(target.apiRoot) && (below === '' || below.startsWith('/'))) return below
   const own = target.ownPath.exec(path)?.[0]
   return own === undefined ? undefined : path.slice(own.length)
 }

@@ -31,7 +31,7 @@ export function namedUser(
 
 /** The Entra object id in a request, in lower case. The GUID of zeros is refused. */
 function userObjectId(rawHeaders: readonly string[], name: string): string | undefined {
-  const value = soleHeader(rawHeaders, name, (what) => new BadUserId(name, what))?.trim()
+  const value = soleHeader(rawHeaders, name, BadUserId)?.trim()
   if (value === undefined) return undefined
   if (!isUserId(value)) throw new BadUserId(name, value === '' ? 'it is empty' : 'it is not a GUID')
   return value.toLowerCase()

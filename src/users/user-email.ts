@@ -11,7 +11,7 @@ const MAX_ADDRESS_LENGTH = 100
  * @throws BadUserEmail unless the header is sent once and has one address
  */
 export function userEmail(rawHeaders: readonly string[], name: string): string | undefined {
-  const found = soleHeader(rawHeaders, name, (what) => new BadUserEmail(name, what))
+  const found = soleHeader(rawHeaders, name, BadUserEmail)
   return found === undefined ? undefined : address(found, name)
 }
 
