@@ -74,6 +74,21 @@ t.test('starts at the hint, grows while responses are not slower, and never exce
   t.equal(limit.current(), 1, 'one at least')
 })
 
+t.test('does not fall while the service responds at once, and the times are those of the gateway itself', async (t) => {
+  let now = 0
+  const limit = createAdaptiveLimit(
+    () => 52,
+    () => now,
+  )
+  const pass = (ms: number): void => void (now += ms)
+  // Each request takes its share of the gateway's time.
+  answers(limit, pass, (running) => 0.2 * running, 400)
+  t.same(limit.settled(), { limit: 52, reason: 'lower-is-worse' })
+
+  answers(limit, pass, (running) => 20 * running, 400)
+  t.ok(limit.settled().limit < 10, 'the same at a service that is slow')
+})
+
 t.test('responses that were sent under another limit are not counted', async (t) => {
   let now = 0
   const limit = createAdaptiveLimit(
