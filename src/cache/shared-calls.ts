@@ -32,7 +32,9 @@ interface Waiter {
 /** A call in progress. It is a class with fields for the usual case, because every read may be shared. */
 class Call implements CancelHolder {
   readonly request: OutboundRequest
-  /** The key of the request that started it. It is made when another request has the same path. */
+  /** Its identity and path. */
+  readonly lane: string
+  /** The key of the request that started it. It is made when another request has the same identity and path. */
   key: string | undefined = undefined
   /**
    * The number of changes when it started. After another change no request joins: the call may have missed that change.
@@ -44,17 +46,19 @@ class Call implements CancelHolder {
   waiters: Set<Waiter> | undefined = undefined
   /** Whether the request that started it still waits. */
   firstCallerWaits = true
-  /** Another call with the same path and another key. */
+  /** Another call with the same identity and path, and another key. */
   next: Call | undefined
   readonly #reject: (reason: Error) => void
 
   constructor(
     request: OutboundRequest,
+    lane: string,
     changes: number | undefined,
     next: Call | undefined,
     reject: (reason: Error) => void,
   ) {
     this.request = request
+    this.lane = lane
     this.changes = changes
     this.next = next
     this.#reject = reject
@@ -77,12 +81,13 @@ class Call implements CancelHolder {
  * @param changes the number of completed writes; `undefined` while it is not known: then nothing is shared
  */
 export function shareCalls(target: string, changes: () => number | undefined): SharedCalls {
-  /** By path. A key is made only when two requests have the same path. */
+  /** By lane. A key is made only when two requests have the same lane. */
   const calls = new Map<string, Call>()
 
   return (request, send) => {
     if (changes() === undefined) return send(request)
-    const first = calls.get(request.path)
+    const lane = `${request.cacheableRead!.identity} ${request.path}`
+    const first = calls.get(lane)
     let key: string | undefined
     for (let call = first; call !== undefined; call = call.next) {
       if (!mayJoin(call, request)) continue
@@ -90,22 +95,26 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       if (key === undefined) return send(request)
       if ((call.key ??= keyOf(target, call.request, 'shared call')) === key) return joinCall(call, request, send)
     }
-    return startCall(request, send, first)
+    return startCall(request, lane, send, first)
   }
 
   /**
    * Whether it may wait for the call, if its key is the same. A call that is still queued behind requests of its own
    * caller must not delay the request of another caller.
    */
-  function mayJoin({ request, changes: atStart }: Call, { fairnessKey, cacheableRead }: OutboundRequest): boolean {
-    if (request.cacheableRead!.identity !== cacheableRead!.identity) return false
+  function mayJoin({ request, changes: atStart }: Call, { fairnessKey }: OutboundRequest): boolean {
     return (request.record.sent || request.fairnessKey === fairnessKey) && atStart === changes()
   }
 
-  function startCall(request: OutboundRequest, send: Send, next: Call | undefined): Promise<UpstreamResponse> {
+  function startCall(
+    request: OutboundRequest,
+    lane: string,
+    send: Send,
+    next: Call | undefined,
+  ): Promise<UpstreamResponse> {
     return new Promise((resolve, reject) => {
-      const call = new Call(request, changes(), next, reject)
-      calls.set(request.path, call)
+      const call = new Call(request, lane, changes(), next, reject)
+      calls.set(lane, call)
       request.cancellation.hold(call)
       send({ ...request, cancellation: call.cancellation }).then(
         (response) => {
@@ -137,11 +146,11 @@ export function shareCalls(target: string, changes: () => number | undefined): S
   }
 
   function removeCall(call: Call): void {
-    const { path } = call.request
-    let before = calls.get(path)
+    const { lane } = call
+    let before = calls.get(lane)
     if (before === call) {
-      if (call.next === undefined) calls.delete(path)
-      else calls.set(path, call.next)
+      if (call.next === undefined) calls.delete(lane)
+      else calls.set(lane, call.next)
       return
     }
     while (before !== undefined && before.next !== call) before = before.next
