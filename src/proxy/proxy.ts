@@ -84,31 +84,31 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
   // Another person may sign in at any time, and nothing in a request would tell.
   const hasOneIdentity = !runsAsPerson(target.credential)
 
+  // The last hook of a request sends it, before Fastify's validation and the handler of http-proxy, which would parse
+  // the address three times, to find out whether it leaves the target. The door has checked that byte for byte.
+  app.addHook('onRequest', (request, reply, _neverCalled) => {
+    const prepared = prepare(request)
+    const { outbound } = prepared
+    // The caller waits for 100 Continue before it sends its body.
+    if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
+    send(outbound).then(
+      (response) => {
+        try {
+          respond(response, request, reply, prepared)
+        } catch (cause) {
+          // The response head must not be forwarded: nothing has been sent yet.
+          response.body.dump()
+          refuse(reply, cause, outbound)
+        }
+      },
+      (error: unknown) => void reply.send(refusalOf(error)),
+    )
+  })
   await app.register(httpProxy, {
     // Never used, and harmless if it were.
     upstream: 'http://gateway.invalid',
     httpMethods: [...CALLER_METHODS],
     routes: ['/'],
-    // Sends before the handler of http-proxy, which would parse the address three times, to find out
-    // whether it leaves the target. The door has checked that byte for byte. `next` is never called.
-    preHandler: (request, reply) => {
-      const prepared = prepare(request)
-      const { outbound } = prepared
-      // The caller waits for 100 Continue before it sends its body.
-      if (outbound.body !== undefined && awaitsContinue(request.raw)) reply.raw.writeContinue()
-      send(outbound).then(
-        (response) => {
-          try {
-            respond(response, request, reply, prepared)
-          } catch (cause) {
-            // The response head must not be forwarded: nothing has been sent yet.
-            response.body.dump()
-            refuse(reply, cause, outbound)
-          }
-        },
-        (error: unknown) => void reply.send(refusalOf(error)),
-      )
-    },
   })
 
   /** Creates the outbound request: constant origin, the raw path, headers by list, our own caller id. */
