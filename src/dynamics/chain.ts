@@ -19,6 +19,8 @@ export interface Stage {
   ) => UpstreamResponse | Promise<UpstreamResponse>
   /** Looks at the failure. Throws it or another one, or returns a response instead. */
   readonly failed?: (error: unknown, request: OutboundRequest) => Promise<UpstreamResponse>
+  /** A request that has entered is over: it failed, or the body of its response has ended. */
+  readonly ended?: (request: OutboundRequest) => void
 }
 
 /** Makes a stage. `next` sends a request through the stages after it. */
@@ -64,22 +66,41 @@ export function chain(creators: readonly CreateStage[], innermost: Send): Send {
     end: number,
   ): UpstreamResponse | Promise<UpstreamResponse> {
     let passed = response
+    /** The stages before this one have seen only `passed`. */
+    let endOfSame = end
     for (let index = end - 1; index >= first; index--) {
+      let result: UpstreamResponse | Promise<UpstreamResponse>
       try {
-        const result = stages[index]!.answered?.(passed, request) ?? passed
-        if (result instanceof Promise) return back(result, request, first, index)
-        passed = result
+        result = stages[index]!.answered?.(passed, request) ?? passed
       } catch (error) {
+        endWith(passed, request, index, endOfSame)
         return failed(error, request, first, index)
       }
+      if (result === passed) continue
+      endWith(passed, request, index, endOfSame)
+      if (result instanceof Promise) return back(result, request, first, index)
+      passed = result
+      endOfSame = index
     }
+    endWith(passed, request, first, endOfSame)
     return passed
+  }
+
+  /** For the stages from `first` to `end` (exclusive), the request is over when the body of `response` has ended. */
+  function endWith({ body }: UpstreamResponse, request: OutboundRequest, first: number, end: number): void {
+    let last = end - 1
+    while (last >= first && stages[last]!.ended === undefined) last--
+    if (last < first) return
+    body.onClose(() => {
+      for (let index = last; index >= first; index--) stages[index]!.ended?.(request)
+    })
   }
 
   function failed(error: unknown, request: OutboundRequest, first: number, end: number): Promise<UpstreamResponse> {
     let reason = error
     for (let index = end - 1; index >= first; index--) {
       try {
+        stages[index]!.ended?.(request)
         const answering = stages[index]!.failed?.(reason, request)
         if (answering !== undefined) return back(answering, request, first, index)
       } catch (another) {

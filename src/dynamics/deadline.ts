@@ -21,14 +21,7 @@ export function limitTotalTime(deadlines: Deadlines): Stage {
       deadlines.start(request)
       return undefined
     },
-    answered(response, request) {
-      response.body.onClose(() => deadlines.stop(request))
-      return response
-    },
-    failed(error, request) {
-      deadlines.stop(request)
-      throw error
-    },
+    ended: deadlines.stop,
   }
 }
 

@@ -29,6 +29,15 @@ function noting(seen: string[], name: string, stage: Stage = {}): CreateStage {
   })
 }
 
+/** The listeners for the ends of bodies. */
+const closed: { readonly status: number; readonly close: () => void }[] = []
+
+/** A response whose body the test ends. */
+function closable(status: number): UpstreamResponse {
+  const body = { onClose: (close: () => void) => void closed.push({ status, close }) }
+  return { status, headers: [], body } as unknown as UpstreamResponse
+}
+
 const answering: Send = async () => response(200)
 const failing: Send = () => Promise.reject(new Error('fails'))
 
@@ -115,3 +124,49 @@ t.test('outer stages see what an inner one makes of a failure', async (t) => {
     t.equal(seen.at(-1), expected)
   }
 })
+
+t.test(
+  'a request has ended for each stage that it entered when the body of its response has, or when it failed',
+  async (t) => {
+    for (const [inner, expected] of [
+      // Both stages see one response.
+      [{}, ['inner over 200', 'outer over 200']],
+      // The inner one replaces it.
+      [{ answered: () => closable(201) }, ['inner over 200', 'outer over 201']],
+      [{ answered: async () => closable(202) }, ['inner over 200', 'outer over 202']],
+      [{ answered: () => Promise.reject(new Error('late')) }, ['outer over', 'inner over 200']],
+      [
+        {
+          answered() {
+            throw new Error('at once')
+          },
+        },
+        ['outer over', 'inner over 200'],
+      ],
+      // It sends the request itself.
+      [{ enter: async () => closable(203) }, ['outer over 203']],
+      [
+        {
+          enter() {
+            throw new Error('refused')
+          },
+        },
+        ['outer over'],
+      ],
+    ] as const satisfies readonly (readonly [Stage, readonly string[]])[]) {
+      const seen: string[] = []
+      let closing = ''
+      const ending = (name: string, stage: Stage): CreateStage => {
+        return () => ({ ...stage, ended: () => void seen.push(`${name} over${closing}`) })
+      }
+      closed.length = 0
+      const send = chain([ending('outer', {}), () => ({}), ending('inner', inner)], async () => closable(200))
+      await send(outbound()).catch(() => {})
+      for (const { status, close } of closed.sort((one, other) => one.status - other.status)) {
+        closing = ` ${status}`
+        close()
+      }
+      t.same(seen, expected)
+    }
+  },
+)

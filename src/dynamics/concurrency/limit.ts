@@ -5,17 +5,7 @@ import type { Semaphore } from './semaphore.ts'
 
 /** Sends a request when a slot is free, and releases the slot when the body of the response has ended. */
 export function limitConcurrency(next: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Stage {
-  const inSlot: Stage = {
-    answered(response, request) {
-      response.body.onClose(() => semaphore.release(request))
-      return response
-    },
-    failed(error, request) {
-      semaphore.release(request)
-      throw error
-    },
-  }
-  const sendInSlot = chain([() => inSlot], next)
+  const sendInSlot = chain([() => ({ ended: semaphore.release })], next)
 
   async function sendWhenAdmitted(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {
     const began = performance.now()
@@ -30,10 +20,10 @@ export function limitConcurrency(next: Send, semaphore: Pick<Semaphore, 'acquire
   }
 
   return {
-    ...inSlot,
     enter(request) {
       const turn = semaphore.acquire(request)
       return turn === undefined ? undefined : sendWhenAdmitted(request, turn)
     },
+    ended: semaphore.release,
   }
 }

@@ -63,19 +63,19 @@ export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptio
 
   const hasItsShare = (key: string): boolean => (slotsByKey.get(key) ?? 0) >= share()
 
-  function occupySlot({ fairnessKey, priority, record }: SlotRequest): void {
+  function occupySlot({ fairnessKey, priority, record }: SlotRequest, slots: number): void {
     running++
     if (priority === 'background') background++
     slotsByKey.set(fairnessKey, (slotsByKey.get(fairnessKey) ?? 0) + 1)
-    record.slotAcquired(running, limit())
+    record.slotAcquired(running, slots)
   }
 
   function admitWaiters(): void {
-    while (running < limit()) {
-      const backgroundAllowed = background < Math.max(1, limit() * BACKGROUND_SHARE)
+    for (let slots = limit(); running < slots; slots = limit()) {
+      const backgroundAllowed = background < Math.max(1, slots * BACKGROUND_SHARE)
       const waiter = waiters.shift(hasItsShare, backgroundAllowed)
       if (waiter === undefined) return
-      occupySlot(waiter.request)
+      occupySlot(waiter.request, slots)
       waiter.admit()
     }
   }
@@ -91,8 +91,9 @@ export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptio
   return {
     acquire(request) {
       const { fairnessKey, priority = 'interactive', cancellation, record } = request
-      if (running < limit() && waiters.size() === 0) {
-        occupySlot(request)
+      const slots = limit()
+      if (running < slots && waiters.size() === 0) {
+        occupySlot(request, slots)
         return undefined
       }
       if (cancellation.reason !== undefined) throw cancellation.reason
