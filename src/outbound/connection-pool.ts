@@ -207,11 +207,10 @@ export function createConnectionPool(
     return true
   }
 
-  /** Whether a write may find no connection soon. One that has just become idle is enough for it. */
+  /** Whether a write may find no connection soon: the tick looks closely. One that has just become idle is enough. */
   function mayNeedReserve(now: number): boolean {
     const youngest = idle.at(-1)
-    if (youngest !== undefined && now - youngest.idleSince < RESERVE_DELAY_MS) return false
-    return hasTraffic(now) && renewAt() <= now
+    return (youngest === undefined || now - youngest.idleSince >= RESERVE_DELAY_MS) && hasTraffic(now)
   }
 
   function sendWaiting(): void {

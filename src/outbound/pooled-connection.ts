@@ -55,6 +55,10 @@ export class PooledConnection implements CarryingConnection {
   #phase: Phase = 'idle'
   #isUsed = false
   #isOpening = false
+  /** The socket that was opened last. */
+  #opened: Socket | undefined
+  /** Whether undici uses that socket. */
+  #isConnected = false
   /** The open socket, before undici uses it. */
   #ready: Socket | undefined
   #whenOpen: buildConnector.Callback | undefined
@@ -73,6 +77,7 @@ export class PooledConnection implements CarryingConnection {
       connect: (options, onConnect) => this.#give(options, optimizingParserLater(onConnect)),
     })
     this.client
+      .on('connect', () => (this.#isConnected = true))
       .on('drain', () => this.#onDrain())
       .on('disconnect', (_origin, _targets, error) => this.#onDisconnect(error))
       .on('connectionError', () => {
@@ -86,7 +91,12 @@ export class PooledConnection implements CarryingConnection {
   }
 
   get isOpen(): boolean {
-    return this.#ready !== undefined || this.client.stats.connected
+    return this.#ready !== undefined || this.#hasOpenSocket
+  }
+
+  /** Whether undici has an open socket. Its own `stats` would be an object of six values for each request. */
+  get #hasOpenSocket(): boolean {
+    return this.#isConnected && this.#opened?.destroyed === false
   }
 
   get isIdle(): boolean {
@@ -106,7 +116,7 @@ export class PooledConnection implements CarryingConnection {
     this.#isOpening = true
     this.#pool.connect(this.#pool.destination, (error, socket) => {
       this.#isOpening = false
-      if (socket) this.#opened(socket)
+      if (socket) this.#onOpened(socket)
       const waiting = this.#whenOpen
       if (waiting !== undefined) {
         this.#pool.onOpened(this, !error)
@@ -200,13 +210,14 @@ export class PooledConnection implements CarryingConnection {
     this.#pool.connect(options, (...outcome) => {
       const [, socket] = outcome
       // undici's own connector passes no second argument with an error, although its types require one.
-      if (socket) this.#opened(socket)
+      if (socket) this.#onOpened(socket)
       this.#pool.onOpened(this, Boolean(socket))
       callback(...outcome)
     })
   }
 
-  #opened(socket: Socket): void {
+  #onOpened(socket: Socket): void {
+    this.#opened = socket
     this.socket = pausable(socket)
     this.idleSince = this.#completed = performance.now()
   }
@@ -225,7 +236,7 @@ export class PooledConnection implements CarryingConnection {
 
   #onDrain(): void {
     if (this.#phase === 'ended') void this.client.destroy()
-    else if ((this.#phase === 'complete' || this.#phase === 'failed') && this.client.stats.connected) this.#free()
+    else if ((this.#phase === 'complete' || this.#phase === 'failed') && this.#hasOpenSocket) this.#free()
   }
 
   #free(): void {
@@ -234,6 +245,7 @@ export class PooledConnection implements CarryingConnection {
   }
 
   #onDisconnect({ code }: NodeJS.ErrnoException): void {
+    this.#isConnected = false
     const isFarEnds = code !== CLOSED_BY_UNDICI
     if (this.#phase === 'waiting') {
       // undici detected the end before it wrote, and opens another connection for the request.
