@@ -98,10 +98,11 @@ export async function createGateway(
   const targets = settings.targets.map((target) =>
     createTargetRuntime(target, { agent, log, metrics, bodyLimit: settings.bodyLimit, replicas, memory }),
   )
+  const targetsByName = new Map(targets.map((runtime) => [runtime.target.name, runtime]))
   app.addHook('onClose', async () => targets.forEach(({ close }) => close()))
   /** The target of a request; `undefined` if it was refused before. */
   function targetOf({ entitySet, target: name }: RequestRecord): TargetRuntime | undefined {
-    return entitySet === undefined ? undefined : targets.find(({ target }) => target.name === name)
+    return entitySet === undefined ? undefined : targetsByName.get(name)
   }
 
   // The gateway's own addresses: probes from anywhere but a rebound name, what shows more not to every page
