@@ -37,27 +37,25 @@ interface Observers {
 /** Makes the first hook of each request. It starts the exchange, whose end is logged, counted, traced and shown. */
 export function observeRequests({ log, metrics, tracer, inspector, targetOf }: Observers): onRequestHookHandler {
   const logRequest = requestLog(log)
+  const captures = new WeakMap<Exchange, () => Captured>()
   return (request, reply, next) => {
-    const requestId = request.raw.headers['x-request-id'] as string | undefined
     const { originalUrl: target, raw } = request
     const isOwn = target.startsWith('/-/')
     const captured = isOwn ? undefined : inspector?.capture({ target, request: raw, response: reply.raw })
-    request.exchange = beginExchange(requestId, reply.raw, (exchange) => {
-      const facts = requestFacts(request, reply)
-      logRequest(facts)
-      if (facts.entitySet !== 'gateway') ended(request, reply, exchange, facts, captured)
-    })
-    if (!isOwn) tracer?.begin(request.exchange.record)
+    const exchange = beginExchange(request, reply, done)
+    if (captured !== undefined) captures.set(exchange, captured)
+    if (!isOwn) tracer?.begin(exchange.record)
     next()
   }
 
-  function ended(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    exchange: Exchange,
-    facts: RequestFacts,
-    captured: (() => Captured) | undefined,
-  ): void {
+  function done(request: FastifyRequest, reply: FastifyReply): void {
+    const facts = requestFacts(request, reply)
+    logRequest(facts)
+    if (facts.entitySet !== 'gateway') ended(request, reply, facts)
+  }
+
+  function ended(request: FastifyRequest, reply: FastifyReply, facts: RequestFacts): void {
+    const { exchange } = request
     const { record, code } = exchange
     const { status } = facts
     metrics.requestDone(doneOf(exchange, facts))
@@ -71,7 +69,7 @@ export function observeRequests({ log, metrics, tracer, inspector, targetOf }: O
         ? undefined
         : { target: observed.target, lastFailure: observed.credential.state().lastFailure }
     if (isExplained) observed?.activity.faulted(explanationOf(exchange, reached, status)!)
-    inspector?.add(finishedOf(request, reply, facts, reached, captured?.()))
+    inspector?.add(finishedOf(request, reply, facts, reached, captures.get(exchange)?.()))
   }
 }
 

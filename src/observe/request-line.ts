@@ -120,9 +120,10 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
   const { [pino.symbols.streamSym]: stream } = log as Logger & {
     [pino.symbols.streamSym]: DestinationStream & Partial<BatchedDestination>
   }
-  const write = stream.writeLater ?? ((line: () => string): void => stream.write(line()))
+  const write: BatchedDestination['writeLater'] =
+    stream.writeLater ?? ((format, value) => void stream.write(format(value)))
   return (facts) => {
-    if (log.isLevelEnabled(levelOf(facts))) write(() => lineOf(facts))
+    if (log.isLevelEnabled(levelOf(facts))) write(lineOf, facts)
   }
 }
 

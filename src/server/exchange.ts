@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-import type {} from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import { Cancellation } from '../dynamics/cancellation.ts'
 import { RequestRecord, traceOf } from '../dynamics/request-record.ts'
@@ -55,31 +55,41 @@ declare module 'fastify' {
 /** An id that is safe in a log line and in a header. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
+/** Is called once, when nothing more will be written. */
+export type OnExchangeDone = (request: FastifyRequest, reply: FastifyReply) => void
+
 /**
- * Starts an exchange. When the caller disconnects before the response is complete, the request is cancelled.
- *
- * @param requestId the caller's `x-request-id`
- * @param done is called once, when nothing more will be written
+ * Starts the exchange of `request`. When the caller disconnects before the response is complete, the request is
+ * cancelled.
  */
-export function beginExchange(
-  requestId: string | undefined,
-  response: ServerResponse,
-  done: (exchange: Exchange) => void,
-): Exchange {
-  const exchange = new RequestExchange(idOf(requestId), traceOf(response.req.headers['traceparent']))
-  const { socket } = response.req as { readonly socket: WithExchange }
-  socket[LAST] = exchange
-  let isDone = false
-  // Not `once`, which creates two more functions and removes them.
-  response.on('close', () => {
-    if (isDone) return
-    isDone = true
-    if (!response.writableFinished)
-      exchange.cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
-    done(exchange)
-  })
+export function beginExchange(request: FastifyRequest, reply: FastifyReply, done: OnExchangeDone): Exchange {
+  const { headers, socket } = request.raw
+  const { raw: response } = reply as { readonly raw: WithReply }
+  const id = idOf(headers['x-request-id'] as string | undefined)
+  const exchange = new RequestExchange(id, traceOf(headers['traceparent']), done)
+  request.exchange = exchange
+  ;(socket as WithExchange)[LAST] = exchange
+  response[REPLY] = reply
+  response.on('close', onClose)
   if (response.socket === null) closeWithConnection(response)
   return exchange
+}
+
+/** Ends the exchange of a response. One function for all, because a closure for each request costs more than it does. */
+function onClose(this: WithReply): void {
+  const reply = this[REPLY]
+  if (reply === undefined) return
+  this[REPLY] = undefined
+  const { request } = reply
+  const { cancellation, done } = request.exchange as RequestExchange
+  if (!this.writableFinished) cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
+  done(request, reply)
+}
+
+const REPLY = Symbol('reply')
+
+interface WithReply extends ServerResponse {
+  [REPLY]?: FastifyReply | undefined
 }
 
 /** Notes an error of the gateway's own after the head of the response has gone out. */
@@ -121,9 +131,11 @@ class RequestExchange implements Exchange {
   code: string | undefined = undefined
   message: string | undefined = undefined
   causes: readonly string[] | undefined = undefined
+  readonly done: OnExchangeDone
 
-  constructor(id: string, trace: TraceContext | undefined) {
+  constructor(id: string, trace: TraceContext | undefined, done: OnExchangeDone) {
     this.id = id
+    this.done = done
     this.record = new RequestRecord(id, this.started, trace)
   }
 }

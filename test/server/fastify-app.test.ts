@@ -30,7 +30,7 @@ t.test(
     let exchange: Exchange | undefined
     app.decorateRequest('exchange')
     app.addHook('onRequest', (request, reply, done) => {
-      exchange = request.exchange = beginExchange(undefined, reply.raw, () => undefined)
+      exchange = beginExchange(request, reply, () => undefined)
       done()
     })
     app.get('/', () => {

@@ -38,7 +38,7 @@ export async function callersFixture(
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
   app.decorateRequest('exchange')
   app.addHook('onRequest', (request, reply, done) => {
-    request.exchange = beginExchange(undefined, reply.raw, () => undefined)
+    beginExchange(request, reply, () => undefined)
     done()
   })
   app.register(addedHeaders)
