@@ -111,10 +111,16 @@ function isAlive(path: string): Promise<boolean> {
   })
 }
 
+/**
+ * How many connections may wait to be accepted: as many as Linux allows by default. With Node's 511, a burst of more
+ * callers waits a second or longer, because the system drops their first packets.
+ */
+const BACKLOG = 4096
+
 function bound(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(where, () => {
+    server.listen({ ...where, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve()
     })

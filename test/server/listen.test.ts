@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { request } from 'node:https'
 import { connect, createServer } from 'node:net'
@@ -15,6 +15,16 @@ import { listen, listenFault, originOf } from '../../src/server/listen.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { gatewayForRawDynamics } from '../support/raw-dynamics.ts'
 import { get, rawRequest } from '../support/raw-http.ts'
+
+const NETWORK_COUNTERS = '/proc/net/netstat'
+
+/** How often the system had no place for a new connection, on any port of this machine. */
+function droppedConnections(): number {
+  const [names = '', values = ''] = readFileSync(NETWORK_COUNTERS, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('TcpExt:'))
+  return Number(values.split(' ')[names.split(' ').indexOf('ListenOverflows')])
+}
 
 t.test('listens at a Unix socket that only its owner and group may use', async (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sock')
@@ -67,6 +77,26 @@ t.test('does not take the socket of somebody who is too busy to accept connectio
   await t.rejects(listen(createHttpServer(), { host: `unix:${path}`, port: 0 }), /already in use/)
   t.ok(existsSync(path))
 })
+
+t.test(
+  'a burst of callers waits to be accepted, and is not dropped',
+  {
+    skip: existsSync(NETWORK_COUNTERS) ? false : 'only Linux counts dropped connections',
+  },
+  async (t) => {
+    const server = createHttpServer()
+    t.teardown(() => server.close())
+    const { port } = new URL(await listen(server, { host: '127.0.0.1', port: 0 }))
+    const before = droppedConnections()
+
+    // All of them call before the event loop can accept one.
+    const callers = Array.from({ length: 800 }, () => connect(Number(port), '127.0.0.1'))
+    await Promise.all(callers.map((caller) => once(caller, 'connect')))
+    for (const caller of callers) caller.destroy()
+
+    t.ok(droppedConnections() - before < 100, 'a backlog of 511 drops 288')
+  },
+)
 
 t.test('an error that is not about the address is thrown as it is', async (t) => {
   const server = createHttpServer()
