@@ -12,13 +12,11 @@ import type { UrlMap, UrlRule } from './url-map.ts'
  * @param raw percent-encoded or not
  */
 export function upstreamObjectLinks(map: UrlMap, raw: string): string {
-  if (!OBJECT.test(raw)) return raw
+  if (!raw.includes('{') && !(raw.includes('%') && /%7b/i.test(raw))) return raw
   const value = encodedText(raw)
   const edits = linksIn(value.text, map.upstream)
   return edits.length === 0 ? raw : withPut(value, edits)
 }
-
-const OBJECT = /\{|%7b/i
 
 function linksIn(text: string, rule: UrlRule): readonly Edit[] {
   const edits: Edit[] = []

@@ -12,12 +12,6 @@ import { decode } from '../outbound/content-coding.ts'
 import type { ResponseHead } from './response-headers.ts'
 
 /**
- * The status of a network proxy that needs credentials, and of a network that needs a sign-in. Dynamics sends neither,
- * and a browser would treat the first as a request of the gateway.
- */
-const STATUS_OF_NETWORKS: ReadonlySet<number> = new Set([407, 511])
-
-/**
  * Refuses successful responses that are not Dynamics' own: a page instead of JSON,
  * or a redirect to a sign-in page. A caller would treat the page as data, and send its request to the other
  * site. Errors pass, whoever sent them: their status shows what they are.
@@ -34,7 +28,7 @@ export function refuseForeign(
   path: string,
   target: Pick<Target, 'url' | 'authorityHost'>,
 ): void {
-  if (STATUS_OF_NETWORKS.has(status)) throw new OwnError(inOneLine(explainForeign({ status, contentType })!))
+  if (isOfNetwork(status)) throw new OwnError(inOneLine(explainForeign({ status, contentType })!))
   if (status < 200 || status >= 400) return
   const location = status >= 300 ? header(response, 'location') : undefined
   const foreign =
@@ -42,6 +36,14 @@ export function refuseForeign(
       ? location !== undefined && leadsToSignIn(location, target.url, authorityHostOf(target))
       : kindOf(contentType) === 'page' && !isDownload && !mayHoldPage(path)
   if (foreign) throw new OwnError(inOneLine(explainForeign({ status, contentType, location })!))
+}
+
+/**
+ * Whether it is the status of a network proxy that needs credentials, or of a network that needs a sign-in. Dynamics
+ * sends neither, and a browser would treat the first as a request of the gateway.
+ */
+function isOfNetwork(status: number): boolean {
+  return status === 407 || status === 511
 }
 
 /** Detects a page by the first bytes of a body (those of JSON decoded): throws an OwnError with a message for the log. */

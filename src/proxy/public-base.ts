@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIPv6 } from 'node:net'
 
-import { LRUCache } from 'lru-cache'
-
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { isLoopbackHost, LOOPBACK_HOSTS } from '../odata/loopback.ts'
 import type { AddressForm, TargetAddress } from '../odata/target-address.ts'
 import { urlMap } from '../odata/url-map.ts'
@@ -26,8 +25,12 @@ export function linksFor({
   publicUrl,
   trustedProxies,
 }: Options): (request: IncomingMessage, form: AddressForm) => UrlMap {
-  /** By the host that the caller used. */
-  const maps = { http: { short: cache(), long: cache() }, https: { short: cache(), long: cache() } }
+  const mapsOf = (scheme: string, form: AddressForm): ((host: string) => UrlMap) =>
+    cachedByText((host) => mapFor(`${scheme}://${HOST.test(host) ? host : 'localhost'}`, form))
+  const maps = {
+    http: { short: mapsOf('http', 'short'), long: mapsOf('http', 'long') },
+    https: { short: mapsOf('https', 'short'), long: mapsOf('https', 'long') },
+  }
   const trusts = trusted(trustedProxies)
 
   return ({ headers, socket }, form) => {
@@ -35,14 +38,7 @@ export function linksFor({
     const scheme =
       (byProxy && last(headers['x-forwarded-proto']) === 'https') || 'encrypted' in socket ? 'https' : 'http'
     const host = (byProxy ? last(headers['x-forwarded-host']) : undefined) ?? headers.host ?? ''
-    const known = maps[scheme][form]
-    let map = known.get(host)
-    if (map === undefined) {
-      const name = HOST.test(host) ? host : 'localhost'
-      map = mapFor(`${scheme}://${name}`, form)
-      known.set(name, map)
-    }
-    return map
+    return maps[scheme][form](host)
   }
 
   function mapFor(own: string, form: AddressForm): UrlMap {
@@ -52,10 +48,6 @@ export function linksFor({
 }
 
 const HOST = /^[a-z0-9.:[\]_-]+$/i
-
-function cache(): LRUCache<string, UrlMap> {
-  return new LRUCache({ max: 200 })
-}
 
 /**
  * The bases that mean the same gateway: this machine has several names, and an unknown proxy in front of the gateway

@@ -1,3 +1,4 @@
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { encodedText } from '../odata/encoded-text.ts'
 
 /** The media type for one JSON value per line. */
@@ -11,13 +12,15 @@ export const NDJSON = 'application/x-ndjson'
  * @returns `undefined` if the caller does not accept NDJSON, or prefers another type
  */
 export function acceptOfRows(accept: string | undefined): string | undefined {
-  if (accept === undefined || !/ndjson/i.test(accept)) return undefined
+  if (accept === undefined || !mentionsNdjson(accept)) return undefined
   const types = accept.split(',').map(mediaRange)
   const wanted = types.find(({ type }) => type === NDJSON)
   if (wanted === undefined || wanted.quality === 0) return undefined
   if (types.some(({ quality }) => quality > wanted.quality)) return undefined
   return ['application/json', ...wanted.parameters].join(';')
 }
+
+const mentionsNdjson = cachedByText((accept) => /ndjson/i.test(accept))
 
 interface MediaRange {
   readonly type: string
