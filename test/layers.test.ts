@@ -20,7 +20,7 @@ const PARTS: readonly Part[] = [
   { layer: 10, name: 'commands/', packages: ['pino', 'undici'] },
   { layer: 9, name: 'app.ts', packages: ['fastify', 'pino'] },
   { layer: 9, name: 'target-runtime.ts', packages: ['pino'] },
-  { layer: 8, name: 'proxy/', packages: ['@fastify/http-proxy', 'fastify', 'lru-cache'] },
+  { layer: 8, name: 'proxy/', packages: ['@fastify/http-proxy', 'fastify'] },
   { layer: 8, name: 'observe/', packages: ['fastify', 'fastify-plugin', 'pino', 'prom-client'] },
   {
     layer: 8,
