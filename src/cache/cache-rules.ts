@@ -1,10 +1,12 @@
 import { bareName } from '../config/rule.ts'
 import type { Target } from '../config/schema.ts'
+import type { OutboundRequest } from '../dynamics/send.ts'
 import { navigationOf } from '../odata/navigation.ts'
 import { pathSegments } from '../odata/resource-path.ts'
 import { resourcePathOf } from '../odata/target-address.ts'
 import type { TargetAddress } from '../odata/target-address.ts'
 import { isSchema } from './effects.ts'
+import { requestHeader } from './request-with.ts'
 
 /** The rule by which the response to a read is cached. */
 export type CacheRule =
@@ -16,7 +18,7 @@ export type CacheRule =
   | { readonly kind: 'row'; readonly entitySet: string }
 
 /** Finds the rule for a read, by its path and query at the target and its `Prefer` header. */
-export type CacheRules = (path: string, prefer: string | undefined) => CacheRule | undefined
+export type CacheRules = (request: Pick<OutboundRequest, 'path' | 'headers'>) => CacheRule | undefined
 
 /** The settings of a target that define the rules. */
 type Settings = Pick<Target, 'schemaCache' | 'reads'>
@@ -32,7 +34,8 @@ export function cacheRules(settings: Settings, address: TargetAddress): CacheRul
   const cachesRows = listed.size > 0 || reads.revalidate
   if (!cachesRows && schemaCache === 0) return undefined
 
-  return (path, prefer) => {
+  return (request) => {
+    const { path } = request
     const queryStart = path.indexOf('?')
     const resourcePath = resourcePathOf(address, queryStart === -1 ? path : path.slice(0, queryStart))
     if (resourcePath === undefined || (!cachesRows && !LOOKS_LIKE_SCHEMA.test(resourcePath))) return undefined
@@ -50,6 +53,7 @@ export function cacheRules(settings: Settings, address: TargetAddress): CacheRul
     // A response with data of other tables would have to be dropped when those tables change.
     const isPlain = segments!.length === 1 || (segments!.length === 2 && segments![1]!.name === '$count')
     const query = queryStart === -1 ? '' : path.slice(queryStart)
+    const prefer = requestHeader(request, 'prefer')
     if (!isPlain || readsOtherTables(query) || tracksChanges(path, prefer)) return undefined
     const isAnnotated = prefer !== undefined && /annotations/i.test(prefer)
     if (rule !== undefined) {

@@ -81,7 +81,7 @@ export function cacheReads(
   }
 
   function slotOf(request: OutboundRequest): CacheSlot | undefined {
-    const rule = ruleOf!(request.path, requestHeader(request, 'prefer'))
+    const rule = ruleOf!(request)
     if (rule === undefined) return undefined
     const isForAll = rule.kind === 'rows' && rule.shared
     const key = keyOf(name, request, isForAll ? 'cached for all' : 'cached')

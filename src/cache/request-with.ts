@@ -16,7 +16,7 @@ export function requestWith(request: OutboundRequest, name: string, value: strin
 }
 
 /** The value of a request header. Several lines are joined by commas; `undefined` if it is absent. */
-export function requestHeader({ headers }: OutboundRequest, name: string): string | undefined {
+export function requestHeader({ headers }: Pick<OutboundRequest, 'headers'>, name: string): string | undefined {
   let found: string | undefined
   for (let index = 0; index < headers.length; index += 2) {
     if (!isNamed(headers[index]!, name)) continue

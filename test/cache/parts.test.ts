@@ -20,9 +20,9 @@ t.test('a write to the API root may change any entity set, and a read of it is n
   t.match(effectOf('POST', ''), { entitySet: undefined })
   const keep = [{ entitySets: ['accounts'], for: 1000, shared: false }]
   const rules = cacheRules({ schemaCache: 0, reads: { revalidate: false, keep } }, ADDRESS)!
-  t.equal(rules(ROOT, undefined), undefined)
-  t.equal(rules(`${ROOT}//accounts`, undefined), undefined)
-  t.equal(rules(`${ROOT}/EntityDefinitions`, undefined), undefined, 'schemaCache is 0')
+  t.equal(rules({ path: ROOT, headers: [] }), undefined)
+  t.equal(rules({ path: `${ROOT}//accounts`, headers: [] }), undefined)
+  t.equal(rules({ path: `${ROOT}/EntityDefinitions`, headers: [] }), undefined, 'schemaCache is 0')
 })
 
 t.test('repeated headers are joined into one value', async (t) => {
