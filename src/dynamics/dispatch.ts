@@ -4,19 +4,12 @@ import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { PoolHandler } from '../outbound/connection-pool.ts'
+import type { ResponseTimeouts } from '../outbound/pausing.ts'
 import { Cancellation } from './cancellation.ts'
 import type { CancelHolder } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import type { UpstreamResponse, ResponseBody, OutboundRequest, Sink } from './send.ts'
-
-/** Timeouts of one request, in milliseconds. */
-export interface Timeouts {
-  /** For the head of the response, from the moment the request is on a connection. */
-  readonly head: number
-  /** Within the response's body, between two chunks. */
-  readonly idle: number
-}
 
 /** There was no response, or it was truncated. The error of undici is the `cause`. */
 export class Failure extends OwnError {
@@ -60,7 +53,7 @@ export type AuthorizedSend = (request: OutboundRequest, authorization: string) =
 export function dispatch(
   agent: Pick<OutboundAgent, 'reads' | 'writes' | 'connectionUse'>,
   origin: string,
-  timeouts: Timeouts,
+  timeouts: ResponseTimeouts,
   gate: Gate,
 ): AuthorizedSend {
   return (request, authorization) =>
@@ -79,11 +72,10 @@ export function dispatch(
           method: request.method as Dispatcher.HttpMethod,
           headers: headersOf(request, authorization),
           body: request.body ?? null,
-          // Coarse. An earlier deadline for the head has its own timer, in `deadline`.
-          headersTimeout: timeouts.head,
-          bodyTimeout: timeouts.idle,
+          headersTimeout: 0,
+          bodyTimeout: 0,
         },
-        new ResponseHandler(request, now, agent, gate, resolve, reject),
+        new ResponseHandler(request, now, timeouts, agent, gate, resolve, reject),
       )
     })
 }
@@ -108,6 +100,8 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   headers: Buffer[] = []
   complete = false
   bufferedBytes = 0
+  /** Coarse. An earlier deadline for the head has its own timer, in `deadline`. */
+  readonly timeouts: ResponseTimeouts
   readonly #agent: Pick<OutboundAgent, 'connectionUse'>
   readonly #gate: Gate
   readonly #began: number
@@ -130,6 +124,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   constructor(
     request: OutboundRequest,
     began: number,
+    timeouts: ResponseTimeouts,
     agent: Pick<OutboundAgent, 'connectionUse'>,
     gate: Gate,
     resolve: (response: UpstreamResponse) => void,
@@ -137,6 +132,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   ) {
     this.#request = request
     this.#began = began
+    this.timeouts = timeouts
     this.#agent = agent
     this.#gate = gate
     this.#resolve = resolve

@@ -3,6 +3,7 @@ import type { Dispatcher, buildConnector } from 'undici'
 
 import { createIdleLifetime } from './idle-lifetime.ts'
 import { PausingHandler } from './pausing.ts'
+import type { TimedHandler } from './pausing.ts'
 import { PooledConnection } from './pooled-connection.ts'
 import type { ConnectionUse, PoolOfConnection } from './pooled-connection.ts'
 
@@ -25,7 +26,7 @@ export interface PoolRequest extends Dispatcher.DispatchOptions {
 }
 
 /** A handler that may end the wait of its request without an AbortSignal. */
-export interface PoolHandler extends Dispatcher.DispatchHandler {
+export interface PoolHandler extends TimedHandler {
   /** All connections are in use. `leave` removes the request and calls `onError`, unless it is on a connection by then. */
   onQueued?: (leave: (reason: Error) => void) => void
 }
@@ -196,9 +197,11 @@ export function createConnectionPool(
     if (idle.at(-1) === connection) idle.pop()
     else removeFrom(idle, connection)
     connection.take(now, options.idempotent === true)
-    // The handler has timeouts of its own, because those of undici count pauses.
+    // The PausingHandler has the timeouts, because those of undici count pauses.
     connection.client.dispatch(
-      { ...options, headersTimeout: 0, bodyTimeout: 0 },
+      options.headersTimeout === 0 && options.bodyTimeout === 0
+        ? options
+        : { ...options, headersTimeout: 0, bodyTimeout: 0 },
       new PausingHandler(handler, connection, options, sendElsewhere),
     )
     connection.settle()
@@ -252,15 +255,9 @@ export function createConnectionPool(
 
   /** Of the used connections that have been idle for less than `ms`, the one that has been idle for longest. */
   function nextInRotation(ms: number, now: number): PooledConnection | undefined {
-    let next: PooledConnection | undefined
-    // They are in the order in which they became idle.
-    for (let index = idle.length - 1; index >= 0; index--) {
-      const one = idle[index]!
-      if (one.isUnused) continue
-      if (now - one.idleSince >= ms) break
-      next = one
-    }
-    return next
+    // They are in the order in which they became idle: under load it is the first one.
+    for (const one of idle) if (!one.isUnused && now - one.idleSince < ms) return one
+    return undefined
   }
 
   function addConnection(): PooledConnection | undefined {
