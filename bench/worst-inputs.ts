@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer'
 
 import { parseRule } from '../src/config/rule.ts'
 import { readHead } from '../src/door/head.ts'
-import { namesByLetters } from '../src/door/header-names.ts'
+import { headerNames } from '../src/door/header-names.ts'
 import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
 import { navigationOf } from '../src/odata/navigation.ts'
@@ -32,6 +32,7 @@ const rules = ['deny GET annotations', 'allow GET accounts/*', 'no-metadata-writ
   parseRule,
 )
 const outward = requestHeaders(['x-user-email', 'x-user-id'])
+const nameOf = headerNames(['x-user-email'])
 
 /** One measurement: `input` makes a text of about the given length, and `read` reads it. */
 interface Worst {
@@ -296,7 +297,7 @@ function headers(lines: readonly (readonly [string, string])[], before = ''): re
     most: HEAD,
     input: (length) => before + filled(unit, length),
     read(value) {
-      readHead([name, value], undefined, namesByLetters(['x-user-email']))
+      readHead([name, value], undefined, nameOf)
       outward([name, value], map)
       return userEmail([name, value], 'x-user-email')
     },

@@ -22,8 +22,7 @@ import { isMethodOverride } from '../odata/methods.ts'
 import { NO_PREFERENCES, preferencesOf } from '../odata/preferences.ts'
 import type { Preferences } from '../odata/preferences.ts'
 import { targetFault } from '../odata/request-target.ts'
-import { headerName, namesByLetters } from './header-names.ts'
-import type { NamesByLetters } from './header-names.ts'
+import { headerNames } from './header-names.ts'
 
 /**
  * The facts of a request's head. Repeated lines are joined by a comma, which makes each use of
@@ -75,10 +74,7 @@ function head(
 ): void {
   const required = settings.requiredHeader?.split(':')[0]?.trim().toLowerCase()
   const emailHeaders = settings.targets.map(({ impersonation }) => impersonation.header)
-  const userHeaders = namesByLetters([
-    ...emailHeaders,
-    ...settings.targets.map(({ impersonation }) => impersonation.idHeader),
-  ])
+  const nameOf = headerNames([...emailHeaders, ...settings.targets.map(({ impersonation }) => impersonation.idHeader)])
   const emailLetters = new Set(emailHeaders.map(headerLetters))
   /** Connections on which no further request is accepted. */
   const closingSockets = new WeakSet<Socket>()
@@ -90,7 +86,7 @@ function head(
       if (fault !== undefined) return done(fault)
     }
     if (raw.rawHeaders.length > MAX_HEADER_LINES * 2) return done(new HeadTooLarge())
-    const facts = readHead(raw.rawHeaders, required, userHeaders)
+    const facts = readHead(raw.rawHeaders, required, nameOf)
     request.head = facts
     if (facts.size > MAX_HEADER_BYTES) return done(new HeadTooLarge())
     const { expect } = raw.headers
@@ -133,9 +129,9 @@ function addressFault(method: string, target: string): Error | undefined {
  *
  * @param rawHeaders flat: name, value, name, value, as received
  * @param required name of the header that every request must carry, in lower case
- * @param userHeaders names of the headers that name the user, see {@link namesByLetters}
+ * @param nameOf reads the name of a header; default: none names the user
  */
-export function readHead(rawHeaders: readonly string[], required?: string, userHeaders?: NamesByLetters): Head {
+export function readHead(rawHeaders: readonly string[], required?: string, nameOf = nameWithoutUser): Head {
   const head: Head = {
     size: 0,
     host: undefined,
@@ -160,7 +156,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const spelt = rawHeaders[index]!
     const value = rawHeaders[index + 1]!
-    const known = headerName(spelt)
+    const known = nameOf(spelt)
     const { name } = known
     head.size += spelt.length + value.length + LINE_OVERHEAD
     if (name === required) head.required = joined(head.required, value)
@@ -199,13 +195,15 @@ export function readHead(rawHeaders: readonly string[], required?: string, userH
         prefer = joined(prefer, value)
         break
       default:
-        if (userHeaders?.get(known.letters)?.has(name) === false) head.userVariant ??= spelt
+        if (known.isUserVariant) head.userVariant ??= spelt
         if (known.isNoteworthy) note(head, spelt, value, known.letters)
     }
   }
   if (prefer !== undefined) head.preferences = preferencesOf(prefer)
   return head
 }
+
+const nameWithoutUser = headerNames([])
 
 /** Records headers whose mere presence matters, in any spelling. */
 function note(head: Head, spelt: string, value: string, letters: string): void {

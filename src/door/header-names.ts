@@ -1,18 +1,6 @@
 import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
-
-/** Names of headers in lower case, by their letters. */
-export type NamesByLetters = ReadonlyMap<string, ReadonlySet<string>>
-
-/** Maps names by their letters, so that other spellings are found. */
-export function namesByLetters(names: readonly string[]): NamesByLetters {
-  const found = new Map<string, Set<string>>()
-  for (const name of names) {
-    const letters = headerLetters(name)
-    found.set(letters, (found.get(letters) ?? new Set()).add(name))
-  }
-  return found
-}
+import { internalized } from '../odata/internalized.ts'
 
 /** A header's name. */
 export interface HeaderName {
@@ -21,12 +9,27 @@ export interface HeaderName {
   readonly letters: string
   /** Whether its mere presence may matter. */
   readonly isNoteworthy: boolean
+  /** Whether it has the letters of a header that names the user, but another spelling. */
+  readonly isUserVariant: boolean
 }
 
-/** Reads the raw name of a header. */
-export const headerName = cachedByText((spelt: string): HeaderName => {
-  const letters = headerLetters(spelt)
-  return { name: spelt.toLowerCase(), letters, isNoteworthy: NOTEWORTHY.test(letters) }
-})
+/**
+ * Creates the function that reads the raw name of a header.
+ *
+ * @param userHeaders names of the headers that name the user, in lower case
+ */
+export function headerNames(userHeaders: readonly string[]): (spelt: string) => HeaderName {
+  const userLetters = new Set(userHeaders.map(headerLetters))
+  return cachedByText((spelt) => {
+    const name = internalized(spelt.toLowerCase())
+    const letters = headerLetters(spelt)
+    return {
+      name,
+      letters,
+      isNoteworthy: NOTEWORTHY.test(letters),
+      isUserVariant: userLetters.has(letters) && !userHeaders.includes(name),
+    }
+  })
+}
 
 const NOTEWORTHY = /caller|bypass|method|suppresscallback/

@@ -3,6 +3,7 @@ import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { internalized } from '../odata/internalized.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
@@ -21,6 +22,13 @@ type HeaderAction =
   | 'prefer'
   | 'traceparent'
   | 'tracestate'
+
+/** A header of requests. */
+interface KnownHeader {
+  /** As it is spelt. undici looks it up among the names that it knows. */
+  readonly name: string
+  readonly action: HeaderAction
+}
 
 /** Never forwarded: headers that the gateway sets itself, and headers that override the method or the address. */
 const NEVER_FORWARDED: ReadonlySet<string> = new Set([
@@ -72,12 +80,12 @@ const CODINGS = ['gzip', 'deflate', 'br']
 export function requestHeaders(
   userHeaders: readonly string[],
 ): (raw: readonly string[], map: UrlMap, trace?: TraceContext) => string[] {
-  const actionOf = cachedByText((name): HeaderAction => {
-    const lower = name.toLowerCase()
-    return (
+  const known = cachedByText((spelt): KnownHeader => {
+    const lower = spelt.toLowerCase()
+    const action =
       HANDLED_BY_NAME.find((one) => one === lower) ??
       (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
-    )
+    return { name: internalized(spelt), action }
   })
   return (raw, map, trace) => {
     const isTraced = trace?.spanId !== undefined
@@ -85,9 +93,9 @@ export function requestHeaders(
     let nominated: Set<string> | undefined
     let acceptEncoding: string | undefined
     for (let index = 0; index < raw.length; index += 2) {
-      const name = raw[index]!
+      const { name, action } = known(raw[index]!)
       const value = raw[index + 1]!
-      switch (actionOf(name)) {
+      switch (action) {
         case 'pass':
           headers.push(name, value)
           break

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { readHead } from '../../src/door/head.ts'
-import { namesByLetters } from '../../src/door/header-names.ts'
+import { headerNames } from '../../src/door/header-names.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
@@ -35,8 +35,8 @@ t.test('caller ids are detected in any spelling', (t) => {
 })
 
 t.test('a header with the letters of an e-mail header is detected in any spelling', (t) => {
-  const userHeaders = namesByLetters(['x-user-email', 'x-useremail', 'x-upn'])
-  const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, userHeaders).userVariant
+  const nameOf = headerNames(['x-user-email', 'x-useremail', 'x-upn'])
+  const variant = (name: string): string | undefined => readHead([name, 'x'], undefined, nameOf).userVariant
   for (const name of [
     'x_user_email',
     'X.User.Email',
