@@ -97,7 +97,7 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
  */
 class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, ResponseBody {
   status = 0
-  headers: Buffer[] = []
+  headers: readonly Buffer[] = NO_BUFFERS
   complete = false
   bufferedBytes = 0
   /** Coarse. An earlier deadline for the head has its own timer, in `deadline`. */
@@ -108,7 +108,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   #request: OutboundRequest
   #resolve: (response: UpstreamResponse) => void
   #reject: (error: Error) => void
-  #chunks: Buffer[] = []
+  #chunks: Buffer[] = NO_BUFFERS
   #sink: Sink | undefined
   #leaveQueue: ((reason: Error) => void) | undefined
   #abort: ((error?: Error) => void) | undefined
@@ -186,7 +186,8 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
       if (this.bufferedBytes > MAX_DRAIN_BYTES) this.#abort?.()
       return true
     }
-    this.#chunks.push(chunk)
+    if (this.#chunks === NO_BUFFERS) this.#chunks = [chunk]
+    else this.#chunks.push(chunk)
     return this.bufferedBytes < MAX_BUFFERED_BYTES
   }
 
@@ -218,7 +219,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
 
   pipeTo(sink: Sink): void {
     // The consumer of the body has read the head.
-    this.headers = []
+    this.headers = NO_BUFFERS
     this.#startFlow(sink)
   }
 
@@ -226,7 +227,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
     sink.resume = this.#resume
     this.#sink = sink
     const chunks = this.#chunks
-    this.#chunks = []
+    this.#chunks = NO_BUFFERS
     let more = true
     for (const chunk of chunks) more = sink.write(chunk)
     if (this.#hasEnded) this.#sink = undefined
@@ -256,7 +257,7 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
 
   dump(): void {
     this.#isDumped = true
-    this.#chunks = []
+    this.#chunks = NO_BUFFERS
     this.#sink = undefined
     if (!this.complete && this.#failure === undefined) this.#resume?.()
   }
@@ -299,6 +300,9 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
     this.#abort?.(reason)
   }
 }
+
+/** Instead of an array for each response without them. Nothing is ever added to it. */
+const NO_BUFFERS: Buffer[] = []
 
 /** Replaces a finished request. */
 const ENDED_REQUEST = {

@@ -350,8 +350,11 @@ function betterUnused(one: PooledConnection | undefined, other: PooledConnection
 
 function removeFrom<T>(list: T[], item: T): boolean {
   const index = list.indexOf(item)
-  if (index >= 0) list.splice(index, 1)
-  return index >= 0
+  if (index < 0) return false
+  // Not `splice`, which makes an array of what it removes, and gives up the space that the next `push` needs.
+  for (let next = index + 1; next < list.length; next++) list[next - 1] = list[next]!
+  list.pop()
+  return true
 }
 
 function destinationOf({ protocol, host, hostname, port }: URL): buildConnector.Options {
