@@ -29,11 +29,20 @@ interface Waiter {
   readonly start: number
 }
 
+/**
+ * The calls with one identity and path. The map holds lanes, and not calls, because V8 keeps what was once in a map until
+ * its next full collection, and a call holds on to all of its request.
+ */
+interface Lane {
+  readonly name: string
+  /** The latest call. */
+  first: Call | undefined
+}
+
 /** A call in progress. It is a class with fields for the usual case, because every read may be shared. */
 class Call implements CancelHolder {
   readonly request: OutboundRequest
-  /** Its identity and path. */
-  readonly lane: string
+  readonly lane: Lane
   /** The key of the request that started it. It is made when another request has the same identity and path. */
   key: string | undefined = undefined
   /**
@@ -50,17 +59,12 @@ class Call implements CancelHolder {
   next: Call | undefined
   readonly #reject: (reason: Error) => void
 
-  constructor(
-    request: OutboundRequest,
-    lane: string,
-    changes: number | undefined,
-    next: Call | undefined,
-    reject: (reason: Error) => void,
-  ) {
+  constructor(request: OutboundRequest, lane: Lane, changes: number | undefined, reject: (reason: Error) => void) {
     this.request = request
     this.lane = lane
     this.changes = changes
-    this.next = next
+    this.next = lane.first
+    lane.first = this
     this.#reject = reject
   }
 
@@ -81,21 +85,21 @@ class Call implements CancelHolder {
  * @param changes the number of completed writes; `undefined` while it is not known: then nothing is shared
  */
 export function shareCalls(target: string, changes: () => number | undefined): SharedCalls {
-  /** By lane. A key is made only when two requests have the same lane. */
-  const calls = new Map<string, Call>()
+  /** By identity and path. A key is made only when two requests have the same. */
+  const lanes = new Map<string, Lane>()
 
   return (request, send) => {
     if (changes() === undefined) return send(request)
-    const lane = `${request.cacheableRead!.identity} ${request.path}`
-    const first = calls.get(lane)
+    const name = `${request.cacheableRead!.identity} ${request.path}`
+    const lane = lanes.get(name)
     let key: string | undefined
-    for (let call = first; call !== undefined; call = call.next) {
+    for (let call = lane?.first; call !== undefined; call = call.next) {
       if (!mayJoin(call, request)) continue
       key ??= keyOf(target, request, 'shared call')
       if (key === undefined) return send(request)
       if ((call.key ??= keyOf(target, call.request, 'shared call')) === key) return joinCall(call, request, send)
     }
-    return startCall(request, lane, send, first)
+    return startCall(request, lane ?? addLane(name), send)
   }
 
   /**
@@ -106,15 +110,9 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     return (request.record.sent || request.fairnessKey === fairnessKey) && atStart === changes()
   }
 
-  function startCall(
-    request: OutboundRequest,
-    lane: string,
-    send: Send,
-    next: Call | undefined,
-  ): Promise<UpstreamResponse> {
+  function startCall(request: OutboundRequest, lane: Lane, send: Send): Promise<UpstreamResponse> {
     return new Promise((resolve, reject) => {
-      const call = new Call(request, lane, changes(), next, reject)
-      calls.set(lane, call)
+      const call = new Call(request, lane, changes(), reject)
       request.cancellation.hold(call)
       send({ ...request, cancellation: call.cancellation }).then(
         (response) => {
@@ -145,14 +143,20 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     })
   }
 
+  function addLane(name: string): Lane {
+    const lane: Lane = { name, first: undefined }
+    lanes.set(name, lane)
+    return lane
+  }
+
   function removeCall(call: Call): void {
     const { lane } = call
-    let before = calls.get(lane)
-    if (before === call) {
-      if (call.next === undefined) calls.delete(lane)
-      else calls.set(lane, call.next)
+    if (lane.first === call) {
+      lane.first = call.next
+      if (lane.first === undefined) lanes.delete(lane.name)
       return
     }
+    let before = lane.first
     while (before !== undefined && before.next !== call) before = before.next
     if (before !== undefined) before.next = call.next
   }
