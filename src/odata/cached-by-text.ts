@@ -1,3 +1,5 @@
+import { internalized } from './internalized.ts'
+
 /** The longest text in a cache, in characters, and the most texts of one length: callers choose them. */
 export const MAX_CACHED_CHARACTERS = 100
 export const MAX_OF_ONE_LENGTH = 16
@@ -13,10 +15,12 @@ export function cachedByText<Derived extends {}>(derive: (text: string) => Deriv
     const cached = byLength[text.length]
     if (cached === undefined) return derive(text)
     for (const entry of cached) if (entry.text === text) return entry.derived
-    const derived = derive(text)
+    // A part of a longer text would keep all of that in memory.
+    const own = internalized(text)
+    const derived = derive(own)
     // When all places are taken, one of them is taken over, so that nobody can fill them for good.
     const place = cached.length < MAX_OF_ONE_LENGTH ? cached.length : oldest++ % MAX_OF_ONE_LENGTH
-    cached[place] = { text, derived }
+    cached[place] = { text: own, derived }
     return derived
   }
 }

@@ -3,7 +3,6 @@ import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
-import { internalized } from '../odata/internalized.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
@@ -25,7 +24,7 @@ type HeaderAction =
 
 /** A header of requests. */
 interface KnownHeader {
-  /** As it is spelt. undici looks it up among the names that it knows. */
+  /** As it is spelt, from the cache: undici looks it up among the names that it knows. */
   readonly name: string
   readonly action: HeaderAction
 }
@@ -85,7 +84,7 @@ export function requestHeaders(
     const action =
       HANDLED_BY_NAME.find((one) => one === lower) ??
       (userHeaders.includes(lower) || staysHere(lower) ? 'drop' : isLinkHeader(lower) ? 'link' : 'pass')
-    return { name: internalized(spelt), action }
+    return { name: spelt, action }
   })
   return (raw, map, trace) => {
     const isTraced = trace?.spanId !== undefined
