@@ -2,6 +2,7 @@ import { setImmediate as nextEventLoopTurn } from 'node:timers/promises'
 
 import { Cancellation } from '../dynamics/cancellation.ts'
 import type { CancelHolder } from '../dynamics/cancellation.ts'
+import { withCancellation } from '../dynamics/send.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bufferPrefix } from './buffer-prefix.ts'
@@ -114,7 +115,7 @@ export function shareCalls(target: string, changes: () => number | undefined): S
     return new Promise((resolve, reject) => {
       const call = new Call(request, lane, changes(), reject)
       request.cancellation.hold(call)
-      send({ ...request, cancellation: call.cancellation }).then(
+      send(withCancellation(request, call.cancellation)).then(
         (response) => {
           removeCall(call)
           if (!call.isShared) return resolve(response)

