@@ -4,7 +4,6 @@ import { DynamicsAnswerInvalid, DynamicsTooSlow } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { PoolHandler } from '../outbound/connection-pool.ts'
-import type { ResponseTimeouts } from '../outbound/pausing.ts'
 import { Cancellation } from './cancellation.ts'
 import type { CancelHolder } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
@@ -22,6 +21,14 @@ export class Failure extends OwnError {
     this.sent = sent
     this.wasIdle = wasIdle
   }
+}
+
+/** Timeouts of one request, in milliseconds. */
+export interface Timeouts {
+  /** For the head of the response, from the moment the request is on a connection. */
+  readonly head: number
+  /** Within the response's body, between two chunks. */
+  readonly idle: number
 }
 
 /** Response bytes that are buffered while nothing consumes them; beyond, the connection is paused. */
@@ -53,7 +60,7 @@ export type AuthorizedSend = (request: OutboundRequest, authorization: string) =
 export function dispatch(
   agent: Pick<OutboundAgent, 'reads' | 'writes' | 'connectionUse'>,
   origin: string,
-  timeouts: ResponseTimeouts,
+  timeouts: Timeouts,
   gate: Gate,
 ): AuthorizedSend {
   return (request, authorization) =>
@@ -72,10 +79,11 @@ export function dispatch(
           method: request.method as Dispatcher.HttpMethod,
           headers: headersOf(request, authorization),
           body: request.body ?? null,
-          headersTimeout: 0,
-          bodyTimeout: 0,
+          // Coarse. An earlier deadline for the head has its own timer, in `deadline`.
+          headersTimeout: timeouts.head,
+          bodyTimeout: timeouts.idle,
         },
-        new ResponseHandler(request, now, timeouts, agent, gate, resolve, reject),
+        new ResponseHandler(request, now, agent, gate, resolve, reject),
       )
     })
 }
@@ -100,8 +108,6 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   headers: readonly Buffer[] = NO_BUFFERS
   complete = false
   bufferedBytes = 0
-  /** Coarse. An earlier deadline for the head has its own timer, in `deadline`. */
-  readonly timeouts: ResponseTimeouts
   readonly #agent: Pick<OutboundAgent, 'connectionUse'>
   readonly #gate: Gate
   readonly #began: number
@@ -124,7 +130,6 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   constructor(
     request: OutboundRequest,
     began: number,
-    timeouts: ResponseTimeouts,
     agent: Pick<OutboundAgent, 'connectionUse'>,
     gate: Gate,
     resolve: (response: UpstreamResponse) => void,
@@ -132,7 +137,6 @@ class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, Re
   ) {
     this.#request = request
     this.#began = began
-    this.timeouts = timeouts
     this.#agent = agent
     this.#gate = gate
     this.#resolve = resolve

@@ -8,9 +8,9 @@ import {
   isGatewayError,
   retryLater,
 } from '../errors.ts'
-import type { ResponseTimeouts } from '../outbound/pausing.ts'
 import type { Stage } from './chain.ts'
 import { Failure } from './dispatch.ts'
+import type { Timeouts } from './dispatch.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import type { OutboundRequest } from './send.ts'
 
@@ -48,7 +48,7 @@ export function failureKind({ cause, sent }: Failure): FailureKind {
 }
 
 /** The timeouts for messages, in milliseconds. */
-type AllTimeouts = ResponseTimeouts & { readonly connect: number }
+type AllTimeouts = Timeouts & { readonly connect: number }
 
 const MALFORMED = 'The head of the request cannot be forwarded, or its body does not have the announced length.'
 

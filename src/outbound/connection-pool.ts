@@ -3,7 +3,6 @@ import type { Dispatcher, buildConnector } from 'undici'
 
 import { createIdleLifetime } from './idle-lifetime.ts'
 import { PausingHandler } from './pausing.ts'
-import type { TimedHandler } from './pausing.ts'
 import { PooledConnection } from './pooled-connection.ts'
 import type { ConnectionUse, PoolOfConnection } from './pooled-connection.ts'
 
@@ -26,7 +25,7 @@ export interface PoolRequest extends Dispatcher.DispatchOptions {
 }
 
 /** A handler that may end the wait of its request without an AbortSignal. */
-export interface PoolHandler extends TimedHandler {
+export interface PoolHandler extends Dispatcher.DispatchHandler {
   /** All connections are in use. `leave` removes the request and calls `onError`, unless it is on a connection by then. */
   onQueued?: (leave: (reason: Error) => void) => void
 }
@@ -197,11 +196,9 @@ export function createConnectionPool(
     if (idle.at(-1) === connection) idle.pop()
     else removeFrom(idle, connection)
     connection.take(now, options.idempotent === true)
-    // The PausingHandler has the timeouts, because those of undici count pauses.
+    // The handler has timeouts of its own, because those of undici count pauses.
     connection.client.dispatch(
-      options.headersTimeout === 0 && options.bodyTimeout === 0
-        ? options
-        : { ...options, headersTimeout: 0, bodyTimeout: 0 },
+      { ...options, headersTimeout: 0, bodyTimeout: 0 },
       new PausingHandler(handler, connection, options, sendElsewhere),
     )
     connection.settle()

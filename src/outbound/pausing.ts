@@ -24,19 +24,6 @@ export interface CarryingConnection {
   readonly onFailure: (error: Error) => boolean
 }
 
-/** Times without data from the server, in milliseconds; 0: no limit. */
-export interface ResponseTimeouts {
-  /** Until the head of the response has arrived, from the moment the request is on a connection. */
-  readonly head: number
-  /** Within the response's body, between two chunks. */
-  readonly idle: number
-}
-
-/** A handler may have its timeouts, and pass 0 as those of undici. Otherwise they are taken from the options. */
-export interface TimedHandler extends Dispatcher.DispatchHandler {
-  readonly timeouts?: ResponseTimeouts
-}
-
 /** The default timeouts of a response's head and body, in milliseconds: those of undici. */
 const DEFAULT_TIMEOUT_MS = 300_000
 
@@ -55,7 +42,7 @@ export type SendElsewhere<Options> = (options: Options, handler: Dispatcher.Disp
 export class PausingHandler<Options extends Dispatcher.DispatchOptions>
   implements Dispatcher.DispatchHandler, InactivityListener
 {
-  readonly #handler: TimedHandler
+  readonly #handler: Dispatcher.DispatchHandler
   readonly #connection: CarryingConnection
   readonly #options: Options
   readonly #sendElsewhere: SendElsewhere<Options>
@@ -69,7 +56,7 @@ export class PausingHandler<Options extends Dispatcher.DispatchOptions>
    *   clear timers for each request
    */
   constructor(
-    handler: TimedHandler,
+    handler: Dispatcher.DispatchHandler,
     connection: CarryingConnection,
     options: Options,
     sendElsewhere: SendElsewhere<Options>,
@@ -84,7 +71,7 @@ export class PausingHandler<Options extends Dispatcher.DispatchOptions>
     this.#abort = abort
     this.#connection.onSend()
     this.#socket = this.#connection.socket
-    this.#socket?.watchRequest(this.#handler.timeouts?.head ?? this.#options.headersTimeout ?? DEFAULT_TIMEOUT_MS, this)
+    this.#socket?.watchRequest(this.#options.headersTimeout ?? DEFAULT_TIMEOUT_MS, this)
     this.#handler.onConnect?.(abort)
   }
 
@@ -102,7 +89,7 @@ export class PausingHandler<Options extends Dispatcher.DispatchOptions>
     if (status >= 200) {
       this.#connection.onResponse(status, headers)
       this.#hasHead = true
-      this.#socket?.watchResponse(this.#handler.timeouts?.idle ?? this.#options.bodyTimeout ?? DEFAULT_TIMEOUT_MS, this)
+      this.#socket?.watchResponse(this.#options.bodyTimeout ?? DEFAULT_TIMEOUT_MS, this)
     }
     if (this.#handler.onHeaders?.(status, headers, resume, statusText) === false) this.#pause()
     return true

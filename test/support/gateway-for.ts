@@ -3,7 +3,6 @@ import { Writable } from 'node:stream'
 
 import { pino } from 'pino'
 import type { Test } from 'tap'
-import { Dispatcher } from 'undici'
 
 import { startEmulator } from '../../emulator/emulator.ts'
 import type { Emulator, EmulatorOptions } from '../../emulator/emulator.ts'
@@ -12,7 +11,6 @@ import type { Running } from '../../src/commands/serve/run.ts'
 import { loadSettings } from '../../src/config/load.ts'
 import type { Settings } from '../../src/config/schema.ts'
 import { logOptions } from '../../src/observe/log.ts'
-import type { TimedHandler } from '../../src/outbound/pausing.ts'
 import { withLongTimeouts, LONG_REPLICA_TIMES } from './long-timeouts.ts'
 
 /** A gateway on a real socket, in front of an emulated Entra and Dynamics. */
@@ -87,11 +85,10 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
   )
   const next: Fixture['next'] = { settings: undefined }
   const nothing = async (): Promise<void> => undefined
-  const dispatcher = new TimedDispatcher(emulator.dispatcher)
   const running = await run(
     withLongTimeouts(settings),
     log,
-    { reads: dispatcher, writes: dispatcher, destroy: nothing },
+    { reads: emulator.dispatcher, writes: emulator.dispatcher, destroy: nothing },
     () => (next.settings === undefined ? undefined : { settings: next.settings, applied: () => undefined }),
     LONG_REPLICA_TIMES,
   ).catch(async (error: unknown) => {
@@ -117,21 +114,5 @@ async function start(t: Test, emulator: Emulator, settings: Settings): Promise<F
     },
     log: () => written,
     next,
-  }
-}
-
-/** Unlike the gateway's own pool, undici takes the timeouts of a response from the options. */
-class TimedDispatcher extends Dispatcher {
-  readonly #dispatcher: Dispatcher
-
-  constructor(dispatcher: Dispatcher) {
-    super()
-    this.#dispatcher = dispatcher
-  }
-
-  override dispatch(options: Dispatcher.DispatchOptions, handler: TimedHandler): boolean {
-    const { timeouts } = handler
-    const timed = timeouts && { headersTimeout: timeouts.head, bodyTimeout: timeouts.idle }
-    return this.#dispatcher.dispatch({ ...options, ...timed }, handler)
   }
 }
