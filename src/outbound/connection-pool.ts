@@ -196,9 +196,8 @@ export function createConnectionPool(
     if (idle.at(-1) === connection) idle.pop()
     else removeFrom(idle, connection)
     connection.take(now, options.idempotent === true)
-    // The handler has timeouts of its own, because those of undici count pauses.
     connection.client.dispatch(
-      { ...options, headersTimeout: 0, bodyTimeout: 0 },
+      withoutTimeouts(options),
       new PausingHandler(handler, connection, options, sendElsewhere),
     )
     connection.settle()
@@ -327,6 +326,17 @@ export function createConnectionPool(
     const unused = lifetimes.unused.safe()
     return (one) => (one.isUnused ? unused : used)
   }
+}
+
+/**
+ * The options for undici: the handler has the timeouts, because those of undici count pauses. The copy is changed by
+ * assignments: members after `...` are calls into V8's runtime.
+ */
+function withoutTimeouts(options: PoolRequest): PoolRequest {
+  const copy = { ...options }
+  copy.headersTimeout = 0
+  copy.bodyTimeout = 0
+  return copy
 }
 
 /** Prefers used connections to keep the reserve, then open ones, then younger ones. */
