@@ -34,7 +34,7 @@ export const measures: readonly Measure[] = [
         'GET, 1 KB, 16 connections',
         peers(),
         { path: accounts, connections: 16, users: USERS, seconds: quick ? 2 : 5 },
-        quick ? 3 : 5,
+        quick ? 3 : 4,
       ),
   },
   {
