@@ -3,5 +3,9 @@
  * letters, and using it as a name no search. For texts that are cached, because making it takes as long as a search.
  */
 export function internalized(text: string): string {
-  return Object.keys({ [text]: undefined })[0]!
+  // Without a prototype it is a dictionary. Of other objects V8 makes a kind for each name, and callers choose names:
+  // that takes ten times as long, and memory until the next full collection.
+  const names = Object.create(null) as Record<string, undefined>
+  names[text] = undefined
+  return Object.keys(names)[0]!
 }
