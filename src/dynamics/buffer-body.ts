@@ -30,7 +30,7 @@ export function bufferBody(next: Send, limit: number): Stage {
     },
   }
 
-  async function sendKept(request: OutboundRequest, body: Buffer): Promise<UpstreamResponse> {
+  async function sendBuffered(request: OutboundRequest, body: Buffer): Promise<UpstreamResponse> {
     try {
       return await next({ ...request, body })
     } finally {
@@ -43,8 +43,8 @@ export function bufferBody(next: Send, limit: number): Stage {
       const { body, bodyLength } = request
       if (body === undefined || Buffer.isBuffer(body)) return undefined
       if (bodyLength !== undefined && bodyLength > limit) return next(withLength(request))
-      return read(body, limit, room, request).then((whole) => {
-        if (whole !== undefined) return sendKept(request, whole)
+      return read(body, limit, room, request).then((complete) => {
+        if (complete !== undefined) return sendBuffered(request, complete)
         return next(withLength(request))
       })
     },

@@ -1,6 +1,6 @@
 /**
- * Ends one request early, wherever it waits. Exactly one holder listens at a time: the current stage of the request.
- * The next holder calls {@link Cancellation.hold}, which replaces the previous one.
+ * Ends one request early, wherever it waits. Exactly one holder is notified: the part of the code that is responsible
+ * for the request now. The next holder calls {@link Cancellation.hold}, which replaces the previous one.
  *
  * Not an `AbortSignal`: creating one, adding a listener and removing it takes 4 µs on Node 20 and 0.25 µs on Node 26,
  * and this takes 0.03 µs. A request of the gateway takes about 50 µs. An `AbortSignal` also keeps every listener that
@@ -9,7 +9,7 @@
 export class Cancellation {
   /** Why the request ended early; `undefined` while it has not. */
   reason: Error | undefined = undefined
-  #holder: CancelHolder | undefined = undefined
+  #holder: CancellationHolder | undefined = undefined
 
   /** Ends the request. Only the first reason is kept. */
   cancel(reason: Error): void {
@@ -24,13 +24,13 @@ export class Cancellation {
    * Takes over the request: `holder` replaces the previous one. It is notified once, when the request ends early, and
    * at once if it already has.
    */
-  hold(holder: CancelHolder): void {
+  hold(holder: CancellationHolder): void {
     if (this.reason === undefined) this.#holder = holder
     else holder.onCancelled(this.reason)
   }
 
-  /** `holder` is not notified any more. It has no effect after another holder took over. */
-  release(holder: CancelHolder): void {
+  /** `holder` is not notified any longer. Without effect if another holder has taken over. */
+  release(holder: CancellationHolder): void {
     if (this.#holder === holder) this.#holder = undefined
   }
 
@@ -43,7 +43,7 @@ export class Cancellation {
     return new Promise((resolve, reject) => {
       if (this.reason !== undefined) return reject(this.reason)
       let undo: (() => void) | undefined = undefined
-      const holder: CancelHolder = {
+      const holder: CancellationHolder = {
         onCancelled(reason) {
           undo?.()
           reject(reason)
@@ -64,8 +64,11 @@ export class Cancellation {
   }
 }
 
-/** The current stage of a request. An object and not a function, because there is one for every request anyway. */
-export interface CancelHolder {
+/**
+ * Is responsible for a request now. An object and not a function: the code that sends a request has an object for it
+ * anyway, and a function would be one more.
+ */
+export interface CancellationHolder {
   /** The request ended early. */
   readonly onCancelled: (reason: Error) => void
 }

@@ -2,12 +2,13 @@ import type { OutboundRequest, Send, UpstreamResponse } from './send.ts'
 
 /**
  * One concern of sending. A request passes all stages in order, its response or its failure in reverse. A stage that
- * only looks at them has no promise of its own: ten promises with their functions are a noticeable part of a request.
+ * only looks at them has no promise of its own (docs/decisions/cost-of-a-request.md).
  */
 export interface Stage {
   /**
-   * Looks at the request. With `undefined` it goes on. A stage that waits, changes the request, or sends it more than
-   * once sends it with its `next`, and returns the response: its own `answered` and `failed` are not called then.
+   * Looks at the request. `undefined`: the request goes on to the next stage. A stage that waits, changes the request,
+   * or sends it more than once sends it with its `next`, and returns the response. Its own `answered`, `failed` and
+   * `ended` are not called then.
    *
    * @throws to refuse the request
    */
@@ -66,23 +67,23 @@ export function chain(creators: readonly CreateStage[], innermost: Send): Send {
     end: number,
   ): UpstreamResponse | Promise<UpstreamResponse> {
     let passed = response
-    /** The stages before this one have seen only `passed`. */
-    let endOfSame = end
+    /** The stages before this one, down to the current one, have received `passed`. */
+    let passedEnd = end
     for (let index = end - 1; index >= first; index--) {
       let result: UpstreamResponse | Promise<UpstreamResponse>
       try {
         result = stages[index]!.answered?.(passed, request) ?? passed
       } catch (error) {
-        endWith(passed, request, index, endOfSame)
+        endWith(passed, request, index, passedEnd)
         return failed(error, request, first, index)
       }
       if (result === passed) continue
-      endWith(passed, request, index, endOfSame)
+      endWith(passed, request, index, passedEnd)
       if (result instanceof Promise) return back(result, request, first, index)
       passed = result
-      endOfSame = index
+      passedEnd = index
     }
-    endWith(passed, request, first, endOfSame)
+    endWith(passed, request, first, passedEnd)
     return passed
   }
 

@@ -85,6 +85,7 @@ export function breakCircuit(next: Send, circuit: Circuit): Stage {
   return {
     enter(request) {
       const isProbe = circuit.enter()
+      // A probe is sent here, because its failure counts in another way.
       return isProbe ? next(request).catch((error: unknown) => failed(error, true, request.record)) : undefined
     },
     failed: (error, { record }) => failed(error, false, record),

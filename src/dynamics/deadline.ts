@@ -10,12 +10,13 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 export interface Deadlines {
   /** Starts the time of a request. */
   readonly start: (request: OutboundRequest) => void
+  /** The request is over: its time no longer matters. */
   readonly stop: (request: OutboundRequest) => void
   /** Stops the timer. */
   readonly close: () => void
 }
 
-/** Ends a request after the time of `deadlines`, also within the response's body. */
+/** Ends a request when its total time is over, also while the body of its response arrives. */
 export function limitTotalTime(deadlines: Deadlines): Stage {
   return {
     enter(request) {
@@ -26,7 +27,7 @@ export function limitTotalTime(deadlines: Deadlines): Stage {
   }
 }
 
-/** Ends a request at its own `deadline`, if the response has not begun. */
+/** Ends a request at its own `deadline`, unless the response has begun. */
 export function keepDeadline(next: Send): Stage {
   return {
     enter: (request) => (request.deadline === undefined ? undefined : untilDeadline(next, request, request.deadline)),
@@ -37,20 +38,20 @@ export function keepDeadline(next: Send): Stage {
  * Gives each request `totalTimeout` milliseconds. That time is the same for all, so one timer watches the oldest.
  */
 export function createDeadlines(totalTimeout: number): Deadlines {
-  // In order of arrival, so the oldest is first. Not by request: V8 keeps what was once in a map until its next full
-  // collection, and a request is large.
-  const endOfRunning = new Map<Cancellation, number>()
+  // In order of arrival, so the oldest is first. By cancellation and not by request: V8 may keep removed entries of a
+  // map in memory for long, and a request is large. See docs/decisions/cost-of-a-request.md.
+  const endTimes = new Map<Cancellation, number>()
   let timer: NodeJS.Timeout | undefined
 
   function cancelOldest(): void {
     const now = performance.now()
     timer = undefined
-    for (const [cancellation, end] of endOfRunning) {
+    for (const [cancellation, end] of endTimes) {
       if (end > now) {
         timer = setTimeout(cancelOldest, Math.min(Math.max(end - now, 100), MAX_TIMER_MS)).unref()
         return
       }
-      endOfRunning.delete(cancellation)
+      endTimes.delete(cancellation)
       cancellation.cancel(
         new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in total (TOTAL_TIMEOUT)`),
       )
@@ -59,10 +60,10 @@ export function createDeadlines(totalTimeout: number): Deadlines {
 
   return {
     start({ cancellation }) {
-      endOfRunning.set(cancellation, performance.now() + totalTimeout)
+      endTimes.set(cancellation, performance.now() + totalTimeout)
       timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
     },
-    stop: ({ cancellation }) => void endOfRunning.delete(cancellation),
+    stop: ({ cancellation }) => void endTimes.delete(cancellation),
     close: () => clearTimeout(timer),
   }
 }

@@ -5,7 +5,7 @@ import { OwnError } from '../logging/own-error.ts'
 import type { OutboundAgent } from '../outbound/agent.ts'
 import type { PoolHandler } from '../outbound/connection-pool.ts'
 import { Cancellation } from './cancellation.ts'
-import type { CancelHolder } from './cancellation.ts'
+import type { CancellationHolder } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import type { UpstreamResponse, ResponseBody, OutboundRequest, Sink } from './send.ts'
@@ -103,7 +103,7 @@ function headersOf({ headers, record }: OutboundRequest, authorization: string):
  * every request. There is no `Readable` between the connection and the caller (it would take half of a request's time).
  * Implements undici 7's handler with raw header arrays, its fastest one.
  */
-class ResponseHandler implements PoolHandler, CancelHolder, UpstreamResponse, ResponseBody {
+class ResponseHandler implements PoolHandler, CancellationHolder, UpstreamResponse, ResponseBody {
   status = 0
   headers: readonly Buffer[] = NO_BUFFERS
   complete = false

@@ -109,6 +109,11 @@ export interface Timings {
   dynamics: number
 }
 
+/** Whether a request has waited for anything but Dynamics itself. Most have not. */
+export function hasWaited({ token, user, wait }: Timings): boolean {
+  return token > 0 || user > 0 || wait > 0
+}
+
 /** A response of Dynamics: a head, and a body that flows when it is consumed. */
 export interface UpstreamResponse {
   readonly status: number
@@ -162,8 +167,8 @@ export function header({ headers }: Pick<UpstreamResponse, 'headers'>, name: str
 }
 
 /**
- * `request` with another cancellation. V8 defines a member that follows `...` in a literal with a call into its runtime,
- * which takes 3 % of a request's time; it assigns one for next to nothing.
+ * `request` with another cancellation. The copy is changed by an assignment: a member after `...` is a call into V8's
+ * runtime (docs/decisions/cost-of-a-request.md).
  */
 export function withCancellation(request: OutboundRequest, cancellation: Cancellation): OutboundRequest {
   const copy: { -readonly [Member in keyof OutboundRequest]: OutboundRequest[Member] } = { ...request }

@@ -1,10 +1,10 @@
 import t from 'tap'
 
 import { Cancellation, sleep, unlessCancelled } from '../../src/dynamics/cancellation.ts'
-import type { CancelHolder } from '../../src/dynamics/cancellation.ts'
+import type { CancellationHolder } from '../../src/dynamics/cancellation.ts'
 
 /** A holder that notes the reasons of cancellations. */
-function noting(reasons: string[], prefix = ''): CancelHolder {
+function noting(reasons: string[], prefix = ''): CancellationHolder {
   return { onCancelled: ({ message }) => void reasons.push(prefix + message) }
 }
 

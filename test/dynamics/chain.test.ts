@@ -54,7 +54,7 @@ t.test('without stages, a request is only sent', async (t) => {
   t.equal((await chain([], answering)(outbound())).status, 200)
 })
 
-t.test('only the stages before one that refuses the request hear of that', async (t) => {
+t.test('when a stage refuses a request, only the stages before it are notified', async (t) => {
   const seen: string[] = []
   const refusing: Stage = {
     enter() {
@@ -126,7 +126,7 @@ t.test('outer stages see what an inner one makes of a failure', async (t) => {
 })
 
 t.test(
-  'a request has ended for each stage that it entered when the body of its response has, or when it failed',
+  'each stage that a request has entered is notified when the body of its response has ended, or when it failed',
   async (t) => {
     for (const [inner, expected] of [
       // Both stages see one response.

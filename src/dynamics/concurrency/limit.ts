@@ -5,6 +5,7 @@ import type { Semaphore } from './semaphore.ts'
 
 /** Sends a request when a slot is free, and releases the slot when the body of the response has ended. */
 export function limitConcurrency(next: Send, semaphore: Pick<Semaphore, 'acquire' | 'release'>): Stage {
+  // For a request that has waited: the `ended` of this stage is not called then.
   const sendInSlot = chain([() => ({ ended: semaphore.release })], next)
 
   async function sendWhenAdmitted(request: OutboundRequest, turn: Promise<void>): Promise<UpstreamResponse> {

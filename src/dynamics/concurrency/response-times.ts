@@ -22,17 +22,17 @@ export interface Difference {
 }
 
 /**
- * All shorter times count as this one. Nothing waits inside a service that responds so fast, and what differs may be the
- * gateway's own time: of a service that responds at once, any lower limit would seem to be as good.
+ * Shorter times count as this one. Nothing waits inside a service that responds so fast. A difference may then be the
+ * gateway's own time, and any lower limit would seem to be as good.
  */
-const SHORTEST_MS = 20
+const MIN_TIME_MS = 20
 
 export function createResponseTimes(): ResponseTimes {
   const byClass = new Map<CostClass, { count: number; mean: number; squares: number }>()
   let total = 0
   return {
     add(costClass, ms) {
-      const logarithm = Math.log(Math.max(ms, SHORTEST_MS))
+      const logarithm = Math.log(Math.max(ms, MIN_TIME_MS))
       let times = byClass.get(costClass)
       if (times === undefined) byClass.set(costClass, (times = { count: 0, mean: 0, squares: 0 }))
       times.count++
