@@ -1,6 +1,7 @@
 /**
- * `text` as V8 keeps the names of properties: a string of its own. Comparing it with a constant takes no look at its
- * letters, and using it as a name no search. For texts that are cached, because making it takes as long as a search.
+ * `text` as V8 stores the names of properties: a string that exists once, and is not a part of a longer one. V8
+ * compares it with a constant by its address, and need not look it up when it is used as the name of a property. Only
+ * for texts that are cached, because the conversion itself is such a lookup.
  */
 export function internalized(text: string): string {
   // Without a prototype it is a dictionary. Of other objects V8 makes a kind for each name, and callers choose names:

@@ -29,5 +29,5 @@ export function mistakenPath(target: TargetAddress, path: string): string | unde
     : undefined
 }
 
-/** The first segments of mistaken paths. Percent-encoded ones are decoded first. */
+/** How mistaken paths begin. Most paths do not, and are not read any further. A percent-encoded segment may be one. */
 const MAY_BE_MISTAKEN = /^\/(?:api|xrms|v?\d|[^/]*%)/i

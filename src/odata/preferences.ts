@@ -8,7 +8,7 @@ export interface Preferences {
   readonly wantsRow: boolean
   /** Whether the request may run in the background, after its response. */
   readonly respondAsync: boolean
-  /** How many seconds the caller waits; `undefined`: it does not say. */
+  /** How many seconds the caller waits, `undefined` if it does not say so. */
   readonly waitSeconds: number | undefined
 }
 
@@ -26,4 +26,5 @@ export const preferencesOf = cachedByText((prefer): Preferences => {
 /** Up to a million seconds. */
 const WAIT = /(?:^|[,;\s])wait\s*=\s*"?0*([1-9]\d{0,5})\b/i
 
+/** Those of a request without a `Prefer` header. */
 export const NO_PREFERENCES = preferencesOf('')

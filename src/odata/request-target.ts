@@ -18,7 +18,7 @@ export function targetFault(target: string): string | undefined {
   return fault === undefined ? undefined : `The address ${fault}.`
 }
 
-/** Most targets. */
+/** Most targets. `test/odata/resource-path.test.ts` compares it with the complete check. */
 const PLAIN_TARGET = new RegExp(`^${PLAIN_PATH}(?:\\?[!-"$-~]*)?$`, 'i')
 
 const SLASH = 0x2f

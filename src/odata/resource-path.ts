@@ -33,8 +33,8 @@ export function pathSegments(path: string): readonly PathSegment[] | undefined {
 }
 
 /**
- * Most paths: no quotes, escapes, empty segments or names that end in a dot, and no batch. The source of a regular
- * expression in any letter case.
+ * Most paths: without quotes, escapes, empty segments, names that end in a dot, and `$batch`. The source of a regular
+ * expression with the flag `i`. `test/odata/resource-path.test.ts` compares it with the complete check.
  */
 export const PLAIN_PATH = String.raw`(?![^?]*\$batch)(?:\/[\w$.,=@:~!*+&-]*[\w$,=@:~!*+&-](?:\([\w$.,=@:~!*+&-]*\))?)+\/?`
 

@@ -22,9 +22,9 @@ type HeaderAction =
   | 'traceparent'
   | 'tracestate'
 
-/** A header of requests. */
-interface KnownHeader {
-  /** As it is spelt, from the cache: undici looks it up among the names that it knows. */
+/** What is cached of a header of requests, by its name. */
+interface CachedHeader {
+  /** As it is spelt, and always the same string: undici looks it up among the names that it knows. */
   readonly name: string
   readonly action: HeaderAction
 }
@@ -79,7 +79,7 @@ const CODINGS = ['gzip', 'deflate', 'br']
 export function requestHeaders(
   userHeaders: readonly string[],
 ): (raw: readonly string[], map: UrlMap, trace?: TraceContext) => string[] {
-  const known = cachedByText((spelt): KnownHeader => {
+  const cachedHeader = cachedByText((spelt): CachedHeader => {
     const lower = spelt.toLowerCase()
     const action =
       HANDLED_BY_NAME.find((one) => one === lower) ??
@@ -92,7 +92,7 @@ export function requestHeaders(
     let nominated: Set<string> | undefined
     let acceptEncoding: string | undefined
     for (let index = 0; index < raw.length; index += 2) {
-      const { name, action } = known(raw[index]!)
+      const { name, action } = cachedHeader(raw[index]!)
       const value = raw[index + 1]!
       switch (action) {
         case 'pass':

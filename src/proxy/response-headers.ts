@@ -1,5 +1,5 @@
 import type { UpstreamResponse } from '../dynamics/send.ts'
-import { cachedByBytes, textLike } from '../odata/cached-by-bytes.ts'
+import { cachedByBytes, textOfExpected } from '../odata/cached-by-bytes.ts'
 import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
@@ -41,10 +41,10 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
   let contentEncoding: string | undefined
   let isDownload = false
   for (let index = 0; index < raw.length; index += 2) {
-    const known = knownHeader(raw[index]!)
-    const { name, action } = known
+    const header = cachedHeader(raw[index]!)
+    const { name, action } = header
     if (action === 'drop') continue
-    const value = valueOf(known, raw[index + 1]!)
+    const value = valueOf(header, raw[index + 1]!)
     switch (action) {
       case 'pass':
         headers.push(name, value)
@@ -119,27 +119,27 @@ const NEVER_RETURNED: ReadonlySet<string> = new Set([
   'x-reproxy-url',
 ])
 
-/** A header of responses. */
-interface KnownHeader {
+/** What is cached of a header of responses, by its name. */
+interface CachedHeader {
   /** As it is spelt. */
   readonly name: string
   readonly action: HeaderAction
-  /** Its last value, if that was short: most of them are the same in every response. */
+  /** Its last value that was short enough. Most values are the same in every response. */
   lastValue: string
 }
 
-const knownHeader = cachedByBytes((name): KnownHeader => ({
+const cachedHeader = cachedByBytes((name): CachedHeader => ({
   name,
   action: headerAction(name.toLowerCase()),
   lastValue: '',
 }))
 
-/** The most characters of a value that is compared with the next one. */
-const MAX_VALUE_LENGTH = 100
+/** The longest value that is cached, in characters. */
+const MAX_CACHED_VALUE_CHARACTERS = 100
 
-function valueOf(known: KnownHeader, bytes: Buffer): string {
-  const value = textLike(bytes, known.lastValue)
-  if (value.length <= MAX_VALUE_LENGTH) known.lastValue = value
+function valueOf(header: CachedHeader, bytes: Buffer): string {
+  const value = textOfExpected(bytes, header.lastValue)
+  if (value.length <= MAX_CACHED_VALUE_CHARACTERS) header.lastValue = value
   return value
 }
 

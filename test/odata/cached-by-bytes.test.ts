@@ -1,6 +1,7 @@
 import t from 'tap'
 
-import { cachedByBytes, MAX_CACHED_BYTES, MAX_OF_ONE_LENGTH, textLike } from '../../src/odata/cached-by-bytes.ts'
+import { cachedByBytes, MAX_CACHED_BYTES, textOfExpected } from '../../src/odata/cached-by-bytes.ts'
+import { MAX_TEXTS_OF_ONE_LENGTH } from '../../src/odata/cached-by-text.ts'
 
 t.test('what was derived from bytes is not derived again', async (t) => {
   const derived: string[] = []
@@ -25,14 +26,14 @@ t.test('long texts and too many texts take no memory, and their results are righ
 
   t.same([length(long), length(long)], [long.length, long.length])
   t.equal(count, 2)
-  const texts = Array.from({ length: MAX_OF_ONE_LENGTH + 1 }, (_, number) => Buffer.from(`x-${10 + number}`))
+  const texts = Array.from({ length: MAX_TEXTS_OF_ONE_LENGTH + 1 }, (_, number) => Buffer.from(`x-${10 + number}`))
   for (const text of [...texts, ...texts]) t.equal(length(text), 4)
   t.equal(count, 2 + texts.length + 1, 'the last one is derived twice')
 })
 
 t.test('bytes that are the expected text become that text', async (t) => {
-  t.equal(textLike(Buffer.from('no-cache'), 'no-cache'), 'no-cache')
-  t.equal(textLike(Buffer.from('no-cache'), 'no-store'), 'no-cache')
-  t.equal(textLike(Buffer.from('no'), 'no-store'), 'no')
-  t.equal(textLike(Buffer.of(0xfc), '\xfc'), '\xfc')
+  t.equal(textOfExpected(Buffer.from('no-cache'), 'no-cache'), 'no-cache')
+  t.equal(textOfExpected(Buffer.from('no-cache'), 'no-store'), 'no-cache')
+  t.equal(textOfExpected(Buffer.from('no'), 'no-store'), 'no')
+  t.equal(textOfExpected(Buffer.of(0xfc), '\xfc'), '\xfc')
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 
-import { cachedByText, MAX_CACHED_CHARACTERS, MAX_OF_ONE_LENGTH } from '../../src/odata/cached-by-text.ts'
+import { cachedByText, MAX_CACHED_CHARACTERS, MAX_TEXTS_OF_ONE_LENGTH } from '../../src/odata/cached-by-text.ts'
 
 t.test('what was derived from a text is not derived again', async (t) => {
   let count = 0
@@ -23,7 +23,7 @@ t.test('long texts and too many texts take no memory, and their results are righ
 
   t.same([upperCase(long), upperCase(long)], [long.toUpperCase(), long.toUpperCase()])
   t.same(derived, [long, long])
-  const names = Array.from({ length: MAX_OF_ONE_LENGTH }, (_, number) => `name-${10 + number}`)
+  const names = Array.from({ length: MAX_TEXTS_OF_ONE_LENGTH }, (_, number) => `name-${10 + number}`)
   for (const name of [...names, ...names]) t.equal(upperCase(name), name.toUpperCase())
   t.same(derived.slice(2), names, 'each is derived once')
 
