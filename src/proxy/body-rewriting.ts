@@ -37,6 +37,7 @@ export function responseBodyRewriter(
   return isJson(contentType) ? responseLinks(map, { backgroundOperation: respondAsync }) : undefined
 }
 
+/** A function of its own, so that other responses need no closure. */
 function responseBatchOf(
   map: UrlMap,
   contentType: string,

@@ -7,17 +7,16 @@ import { beginsLikePage, explainForeign, isPage, leadsToSignIn } from '../explan
 import { OwnError } from '../logging/own-error.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
 import { isJson } from '../odata/content-type.ts'
-import { isFile } from '../odata/file-path.ts'
 import { decode } from '../outbound/content-coding.ts'
 import type { ResponseHead } from './response-headers.ts'
 
 /**
- * Refuses successful responses that are not Dynamics' own: a page instead of JSON,
- * or a redirect to a sign-in page. A caller would treat the page as data, and send its request to the other
- * site. Errors pass, whoever sent them: their status shows what they are.
+ * Refuses successful responses that are not Dynamics' own: a page instead of JSON, or a redirect to a sign-in page. A
+ * caller would treat the page as data, and send its request to the other site. Errors pass, whoever sent them: their
+ * status shows what they are.
  *
- * The content type identifies a page; the path of a file, or
- * `Content-Disposition` (for downloads), identifies a page of Dynamics itself.
+ * The content type identifies a page; the path of a file, or `Content-Disposition` (for downloads), identifies a page of
+ * Dynamics itself.
  *
  * @param path outbound path and query
  * @throws OwnError whose message is for the log
@@ -67,7 +66,7 @@ export function pageDetector(
   return detector(status, contentType, kind === 'json' ? undefined : contentEncoding)
 }
 
-/** The detector of nearly all responses. */
+/** The usual detector. It depends on the content type only, so there is not a new one for each response. */
 const pageInsteadOfJson = cachedByText((contentType) => detector(200, contentType, undefined))
 
 function detector(status: number, contentType: string, contentEncoding: string | undefined): PageDetector {
@@ -78,6 +77,7 @@ function detector(status: number, contentType: string, contentEncoding: string |
   }
 }
 
+/** What a content type says about the body. */
 const kindOf = cachedByText((contentType): 'json' | 'page' | 'untyped' | 'other' => {
   if (isJson(contentType)) return 'json'
   if (isPage(contentType)) return 'page'
@@ -92,7 +92,7 @@ const MAX_LOOK_BYTES = 1024 * 1024
 
 /** Whether a path is that of a file, a part of one, or an image: their content may be a page. */
 function mayHoldPage(path: string): boolean {
-  return isFile(path) && FILE_PATH.test(path)
+  return FILE_PATH.test(path)
 }
 
-const FILE_PATH = /^[^?]*\/(?:\$|%24)value(?:$|\?)|^\/Image\/download\.aspx/i
+const FILE_PATH = /^(?:[^?]*\/(?:\$|%24)value(?:$|\?)|\/Image\/download\.aspx)/i

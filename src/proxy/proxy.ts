@@ -41,6 +41,7 @@ import { pageDetector, refuseForeign } from './foreign-response.ts'
 import { IDEMPOTENCY_KEY, idempotentCreate, refusePartKey } from './idempotency-key.ts'
 import { priorityOf, refusePartPriority } from './priority.ts'
 import { linksFor } from './public-base.ts'
+import { repeatableAs } from './repeatable.ts'
 import { accepts, requestHeaders, staysHere } from './request-headers.ts'
 import { responseHead } from './response-headers.ts'
 import type { ResponseHead } from './response-headers.ts'
@@ -162,7 +163,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       tokens,
       body: hasBody ? raw : undefined,
       bodyLength: length === undefined ? undefined : Number(length),
-      repeatable: repeatable(method, headers),
+      repeatable: repeatableAs(method, headers),
       fairnessKey: caller.name === 'anybody' ? (user?.systemUserId ?? raw.socket.remoteAddress ?? '') : caller.name,
       priority,
       deadline: preferences.waitSeconds === undefined ? undefined : exchange.started + preferences.waitSeconds * 1000,
@@ -337,30 +338,4 @@ function refusalOf(error: unknown): unknown {
   return error instanceof MalformedBatch || error instanceof RefusedPart
     ? new BadBatch(error.message, { cause: error })
     : error
-}
-
-/**
- * A PATCH without a condition updates or creates a row, so it is not idempotent. With If-Match it only
- * updates, with `If-None-Match: *` it only creates. Some clients send `If-None-Match: null`, which is not a condition.
- */
-function repeatable(method: string, headers: readonly string[]): OutboundRequest['repeatable'] {
-  if (isRead(method)) return 'read'
-  switch (method) {
-    case 'PUT':
-    case 'DELETE':
-      return 'idempotent'
-    case 'PATCH':
-      return hasCondition(headers) ? 'idempotent' : 'never'
-    default:
-      return 'never'
-  }
-}
-
-function hasCondition(headers: readonly string[]): boolean {
-  return headers.some((text, index) => index % 2 === 0 && isCondition(text, headers[index + 1]!))
-}
-
-function isCondition(name: string, value: string): boolean {
-  const lower = name.toLowerCase()
-  return lower === 'if-match' || (lower === 'if-none-match' && value.trim() === '*')
 }
