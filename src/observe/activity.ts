@@ -1,8 +1,8 @@
 import type { OnEvent } from '../dynamics/events.ts'
 import type { Limit } from '../dynamics/limits/parse.ts'
 import type { Explanation } from '../explanations/explanation.ts'
-import { isFault } from './request-line.ts'
-import type { RequestFacts } from './request-line.ts'
+import { isFault } from './request-facts.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /** Recent events of one target, for the status page. Uses constant memory. */
 export interface Activity {

@@ -13,8 +13,9 @@ import type { Captured } from './inspector/capture.ts'
 import { finishedOf } from './inspector/finished-request.ts'
 import type { Inspector } from './inspector/inspector.ts'
 import type { Metrics } from './metrics.ts'
-import { isFault, requestFacts, requestLog } from './request-line.ts'
-import type { RequestFacts } from './request-line.ts'
+import { isFault, requestFacts } from './request-facts.ts'
+import type { RequestFacts } from './request-facts.ts'
+import { requestLog } from './request-line.ts'
 import type { RequestDone } from './request-metrics.ts'
 import type { Tracer } from './tracing/tracer.ts'
 
@@ -37,6 +38,7 @@ interface Observers {
 /** Makes the first hook of each request. It starts the exchange, whose end is logged, counted, traced and shown. */
 export function observeRequests({ log, metrics, tracer, inspector, targetOf }: Observers): onRequestHookHandler {
   const logRequest = requestLog(log)
+  /** What the inspector records of exchanges. */
   const captures = new WeakMap<Exchange, () => Captured>()
   return (request, reply, next) => {
     const { originalUrl: target, raw } = request

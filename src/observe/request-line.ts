@@ -1,109 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { DestinationStream, Logger } from 'pino'
 import { pino } from 'pino'
 
+import { hasWaited } from '../dynamics/send.ts'
 import type { Timings } from '../dynamics/send.ts'
-import { errorWord } from '../logging/logged-error.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
-import { entitySetOf } from '../odata/entity-set.ts'
-import type { ConnectionUse } from '../outbound/pooled-connection.ts'
-import { ClientDisconnected } from '../server/exchange.ts'
 import { formatMs } from '../server/format-ms.ts'
 import type { BatchedDestination } from './batched-stdout.ts'
-
-/** The fields of a request's log line. Never its query, keys, body, headers or e-mail address. */
-export interface RequestFacts {
-  readonly id: string
-  readonly traceId: string | undefined
-  readonly target: string | undefined
-  readonly method: string
-  readonly entitySet: string
-  readonly status: number
-  /** The code of the gateway's own error. */
-  readonly code: string | undefined
-  /** The code of Dynamics' error: `0x80040217`. */
-  readonly dynamicsCode: string | undefined
-  /** Total milliseconds, unrounded. */
-  readonly ms: number
-  readonly timings: Timings
-  readonly caller: string
-  /** The user's id at Dynamics or in Entra, or whose rights it ran with; `undefined` if it was refused before. */
-  readonly user: string | undefined
-  /** The source of the response, if it did not need its own call. */
-  readonly source?: 'memory' | 'shared' | undefined
-  readonly priority: 'background' | undefined
-  /** How often it was sent to Dynamics. */
-  readonly attempts: number
-  /** Whether bytes of it may have reached Dynamics. */
-  readonly sent: boolean
-  /** How its last attempt got its connection to Dynamics. */
-  readonly connection: ConnectionUse | undefined
-  /** The request's id at Dynamics. */
-  readonly dynamicsRequestId: string | undefined
-  /** The parts of a `$batch` by status: `4×2xx 1×412`. */
-  readonly parts: string | undefined
-  /** Pages that were read for a stream of rows, and rows that were written; `undefined` for all else. */
-  readonly pages: number | undefined
-  readonly rows: number | undefined
-  readonly causes: readonly string[] | undefined
-  /** When the request ended: milliseconds since 1970. */
-  readonly endedAt: number
-}
-
-/** Collects the facts of a finished request. */
-export function requestFacts(request: FastifyRequest, reply: FastifyReply): RequestFacts {
-  const { exchange, caller, user, raw, originalUrl } = request
-  const { record, cancellation } = exchange
-  const source = record.source === 'dynamics' ? undefined : record.source
-  return {
-    id: exchange.id,
-    traceId: record.trace?.traceId,
-    target: record.target,
-    method: raw.method!,
-    entitySet: record.entitySet ?? entitySetOf(originalUrl),
-    // Proxies log 499 for callers that disconnected.
-    status:
-      exchange.status ??
-      (cancellation.reason instanceof ClientDisconnected && !reply.raw.headersSent ? 499 : reply.raw.statusCode),
-    code: exchange.code,
-    dynamicsCode: record.dynamicsCode,
-    ms: performance.now() - exchange.started,
-    timings: { ...exchange.timings },
-    caller: (caller as typeof caller | undefined)?.name ?? 'unknown',
-    user:
-      user?.systemUserId ??
-      user?.objectId ??
-      (record.attempts > 0 || source !== undefined ? record.defaultUser : undefined),
-    source,
-    priority: record.priority === 'background' ? record.priority : undefined,
-    attempts: record.attempts,
-    sent: record.sent,
-    connection: record.connection,
-    dynamicsRequestId: record.dynamicsRequestId,
-    parts: record.parts === undefined ? undefined : partsInWords(record.parts),
-    pages: record.pages === 0 ? undefined : record.pages,
-    rows: record.pages === 0 ? undefined : record.rows,
-    causes: exchange.causes ?? (record.bodyError === undefined ? undefined : [errorWord(record.bodyError)]),
-    endedAt: Date.now(),
-  }
-}
-
-/** `4×2xx 1×412`: successes by class, everything else by status. */
-export function partsInWords(parts: ReadonlyMap<number, number>): string {
-  let well = 0
-  const others: [number, number][] = []
-  for (const [status, count] of parts) {
-    if (status >= 200 && status < 300) well += count
-    else others.push([status, count])
-  }
-  const words = others.sort(([one], [other]) => one - other).map(([status, count]) => `${count}×${status}`)
-  return [...(well > 0 ? [`${well}×2xx`] : []), ...words].join(' ')
-}
-
-/** Whether the gateway, Dynamics or the network failed. A request for a response from memory only may find none. */
-export function isFault({ status, code }: Pick<RequestFacts, 'status' | 'code'>): boolean {
-  return status >= 500 && code !== 'GATEWAY_NOT_IN_MEMORY'
-}
+import { isFault } from './request-facts.ts'
+import type { RequestFacts } from './request-facts.ts'
 
 /** The log level of a request's line. Successful probes are not worth a line. */
 export function levelOf(facts: Pick<RequestFacts, 'status' | 'code' | 'entitySet'>): 'debug' | 'info' | 'warn' {
@@ -127,7 +31,7 @@ export function requestLog(log: Logger): (facts: RequestFacts) => void {
   }
 }
 
-/** Hand-written JSON of few pieces. Missing fields are omitted. */
+/** Hand-written JSON, see docs/decisions/log-line.md. Missing fields are omitted. */
 function lineOf(facts: RequestFacts): string {
   const {
     timings,
@@ -153,12 +57,13 @@ function lineOf(facts: RequestFacts): string {
     `,"method":"${facts.method}","entitySet":"${facts.entitySet}","status":${facts.status}` +
     (code === undefined ? '' : `,"code":${JSON.stringify(code)}`) +
     (dynamicsCode === undefined ? '' : `,"dynamicsCode":"${dynamicsCode}"`) +
-    `,"ms":${formatMs(facts.ms)}${waitsText(timings)},"dynamicsMs":${formatMs(timings.dynamics)}` +
+    `,"ms":${formatMs(facts.ms)}${hasWaited(timings) ? waitsText(timings) : NO_WAITS}` +
+    `,"dynamicsMs":${formatMs(timings.dynamics)}` +
     `,"caller":${jsonOf(facts.caller)}` +
     (user === undefined ? '' : `,"user":"${user}"`) +
     (source === undefined ? '' : `,"source":"${source}"`) +
     (priority === undefined ? '' : `,"priority":"${priority}"`) +
-    (facts.attempts === 1 && facts.sent ? SENT_ONCE : `,"attempts":${facts.attempts},"sent":${facts.sent}`) +
+    (facts.attempts === 1 && facts.sent ? SENT_ONCE : attemptsText(facts)) +
     (connection === undefined ? '' : `,"connection":"${connection}"`) +
     (dynamicsRequestId === undefined
       ? ''
@@ -170,7 +75,12 @@ function lineOf(facts: RequestFacts): string {
   )
 }
 
-const SENT_ONCE = ',"attempts":1,"sent":true'
+function attemptsText({ attempts, sent }: Pick<RequestFacts, 'attempts' | 'sent'>): string {
+  return `,"attempts":${attempts},"sent":${sent}`
+}
+
+/** The usual text. */
+const SENT_ONCE = attemptsText({ attempts: 1, sent: true })
 
 /** Text that JSON does not escape. */
 const PLAIN = /^[\w-]*$/
@@ -178,8 +88,9 @@ const PLAIN = /^[\w-]*$/
 /** A caller's name as JSON. */
 const jsonOf = cachedByText((text) => JSON.stringify(text))
 
-function waitsText({ token, user, wait }: Timings): string {
-  return token === 0 && user === 0 && wait === 0
-    ? ',"tokenMs":0.0,"userMs":0.0,"waitMs":0.0'
-    : `,"tokenMs":${formatMs(token)},"userMs":${formatMs(user)},"waitMs":${formatMs(wait)}`
+function waitsText({ token, user, wait }: Omit<Timings, 'dynamics'>): string {
+  return `,"tokenMs":${formatMs(token)},"userMs":${formatMs(user)},"waitMs":${formatMs(wait)}`
 }
+
+/** The usual text. */
+const NO_WAITS = waitsText({ token: 0, user: 0, wait: 0 })

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
+import { hasWaited } from '../dynamics/send.ts'
 import type { Timings } from '../dynamics/send.ts'
 import type { Exchange } from './exchange.ts'
 import { formatMs } from './format-ms.ts'
@@ -30,14 +31,13 @@ export default fp(addedHeaders, { name: 'added-headers', fastify: '5.x' })
 type Added = Pick<Exchange, 'id' | 'timings' | 'cors'>
 
 /** @see https://www.w3.org/TR/server-timing/ */
-function serverTiming({ token, user, wait, dynamics }: Timings): string {
-  const waits = token === 0 && user === 0 && wait === 0 ? NO_WAITS : waitsText(token, user, wait)
-  return `${waits}, dynamics;dur=${formatMs(dynamics)}`
+function serverTiming(timings: Timings): string {
+  return `${hasWaited(timings) ? waitsText(timings) : NO_WAITS}, dynamics;dur=${formatMs(timings.dynamics)}`
 }
 
-function waitsText(token: number, user: number, wait: number): string {
+function waitsText({ token, user, wait }: Omit<Timings, 'dynamics'>): string {
   return `token;dur=${formatMs(token)}, user;dur=${formatMs(user)}, wait;dur=${formatMs(wait)}`
 }
 
 /** The usual text. */
-const NO_WAITS = waitsText(0, 0, 0)
+const NO_WAITS = waitsText({ token: 0, user: 0, wait: 0 })

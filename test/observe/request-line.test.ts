@@ -4,8 +4,9 @@ import { pino } from 'pino'
 import t from 'tap'
 
 import { logOptions } from '../../src/observe/log.ts'
-import { levelOf, partsInWords, requestLog } from '../../src/observe/request-line.ts'
-import type { RequestFacts } from '../../src/observe/request-line.ts'
+import { partsInWords } from '../../src/observe/request-facts.ts'
+import type { RequestFacts } from '../../src/observe/request-facts.ts'
+import { levelOf, requestLog } from '../../src/observe/request-line.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import type { Fixture } from '../support/gateway-for.ts'
 

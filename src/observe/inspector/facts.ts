@@ -1,6 +1,6 @@
 import type { RequestRecord, UserSource } from '../../dynamics/request-record.ts'
 import type { ConnectionUse } from '../../outbound/pooled-connection.ts'
-import { partsInWords } from '../request-line.ts'
+import { partsInWords } from '../request-facts.ts'
 import type { FinishedRequest } from './finished-request.ts'
 import type { Fact } from './record.ts'
 

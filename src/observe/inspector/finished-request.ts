@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Exchange } from '../../server/exchange.ts'
 import type { ReachedTarget } from '../explain-request.ts'
-import type { RequestFacts } from '../request-line.ts'
+import type { RequestFacts } from '../request-facts.ts'
 import type { Captured } from './capture.ts'
 
 /**

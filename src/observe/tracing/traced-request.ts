@@ -1,5 +1,5 @@
 import type { RequestRecord } from '../../dynamics/request-record.ts'
-import type { RequestFacts } from '../request-line.ts'
+import type { RequestFacts } from '../request-facts.ts'
 
 /** A completed request, with what its spans need. */
 export interface TracedRequest {

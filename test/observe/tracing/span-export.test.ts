@@ -7,7 +7,7 @@ import t from 'tap'
 
 import { readTracing } from '../../../src/config/tracing.ts'
 import { newTraceId, RequestRecord } from '../../../src/dynamics/request-record.ts'
-import type { RequestFacts } from '../../../src/observe/request-line.ts'
+import type { RequestFacts } from '../../../src/observe/request-facts.ts'
 import { openSpanExport } from '../../../src/observe/tracing/span-export.ts'
 import type { TracedRequest } from '../../../src/observe/tracing/traced-request.ts'
 import { otlpReceiver } from '../../support/otlp-receiver.ts'

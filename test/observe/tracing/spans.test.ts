@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import { lookupRecord, RequestRecord } from '../../../src/dynamics/request-record.ts'
-import type { RequestFacts } from '../../../src/observe/request-line.ts'
+import type { RequestFacts } from '../../../src/observe/request-facts.ts'
 import { spansOf } from '../../../src/observe/tracing/spans.ts'
 
 const TRACE = {
