@@ -40,7 +40,7 @@ function authenticate(app: FastifyInstance, { identify, exempt }: Options, regis
   registered()
 }
 
-/** A function of its own, so that a caller who is known at once costs no closure. */
+/** A function of its own, so that a caller who is identified at once needs no closure. */
 function admitLater(
   finding: Promise<CallerOrFault>,
   request: FastifyRequest,

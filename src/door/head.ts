@@ -56,6 +56,7 @@ export interface Head {
   override: string | undefined
   /** The first header that has the letters of one that names the user, but another spelling. */
   userVariant: string | undefined
+  /** What all its `Prefer` lines ask for. */
   preferences: Preferences
 }
 

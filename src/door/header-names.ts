@@ -6,6 +6,7 @@ import { internalized } from '../odata/internalized.ts'
 export interface HeaderName {
   /** In lower case. */
   readonly name: string
+  /** Its letters and digits, see {@link headerLetters}. */
   readonly letters: string
   /** Whether its mere presence may matter. */
   readonly isNoteworthy: boolean

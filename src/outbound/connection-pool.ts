@@ -330,7 +330,7 @@ export function createConnectionPool(
 
 /**
  * The options for undici: the handler has the timeouts, because those of undici count pauses. The copy is changed by
- * assignments: members after `...` are calls into V8's runtime.
+ * assignments: a member after `...` is a call into V8's runtime (docs/decisions/cost-of-a-request.md).
  */
 function withoutTimeouts(options: PoolRequest): PoolRequest {
   const copy = { ...options }
@@ -358,7 +358,7 @@ function betterUnused(one: PooledConnection | undefined, other: PooledConnection
 function removeFrom<T>(list: T[], item: T): boolean {
   const index = list.indexOf(item)
   if (index < 0) return false
-  // Not `splice`, which makes an array of what it removes, and gives up the space that the next `push` needs.
+  // Not `splice`: it creates an array of the removed items, and frees the space that the next `push` needs.
   for (let next = index + 1; next < list.length; next++) list[next - 1] = list[next]!
   list.pop()
   return true

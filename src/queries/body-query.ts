@@ -27,6 +27,7 @@ function bodyQueries(app: FastifyInstance, _options: object, registered: () => v
   registered()
 }
 
+/** Reads the body of a query, and sets the GET that it stands for. */
 function readEquivalentGet(
   resource: string,
   request: FastifyRequest,

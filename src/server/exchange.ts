@@ -55,7 +55,7 @@ declare module 'fastify' {
 /** An id that is safe in a log line and in a header. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/
 
-/** Is called once, when nothing more will be written. */
+/** Called once, when nothing more will be written. */
 export type OnExchangeDone = (request: FastifyRequest, reply: FastifyReply) => void
 
 /**
@@ -75,7 +75,7 @@ export function beginExchange(request: FastifyRequest, reply: FastifyReply, done
   return exchange
 }
 
-/** Ends the exchange of a response. One function for all, because a closure for each request costs more than it does. */
+/** Ends the exchange of a response. One function for all, because `once` and a closure cost more than its work. */
 function onClose(this: WithReply): void {
   const reply = this[REPLY]
   if (reply === undefined) return
@@ -86,6 +86,7 @@ function onClose(this: WithReply): void {
   done(request, reply)
 }
 
+/** Fastify's reply for a response; absent once its exchange has ended. */
 const REPLY = Symbol('reply')
 
 interface WithReply extends ServerResponse {

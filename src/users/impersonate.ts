@@ -141,6 +141,7 @@ function impersonate(
   }
 }
 
+/** Waits for a lookup, and measures it. A function of its own, so that a user who is known needs no closure. */
 function waitForUser(finding: Promise<User>, request: FastifyRequest, next: (error?: Error) => void): void {
   const started = performance.now()
   const waited = (): void => {

@@ -35,7 +35,7 @@ function utf8(value: string, name: string): string {
   }
 }
 
-/** Most addresses. */
+/** Most addresses. The complete check accepts them as they are. */
 const PLAIN_ADDRESS = /^[\w.+-]+@[\w.-]+$/
 
 const ADDRESS_PATTERN = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/
