@@ -10,12 +10,15 @@ t.test('the text stays the same', async (t) => {
 })
 
 t.test('new texts take little memory that only a full collection of V8 frees', async (t) => {
-  const texts = Array.from({ length: 5000 }, (_, number) => `x-unknown-${number}`)
-  internalized('x-known')
-  const before = oldSpaceBytes()
-  for (const text of texts) internalized(text)
-  const bytes = (oldSpaceBytes() - before) / texts.length
-  t.ok(bytes < 150, `${bytes} bytes`)
+  const count = 5000
+  const rounds = Array.from({ length: 7 }, (_, round) => {
+    const before = oldSpaceBytes()
+    for (let number = 0; number < count; number++) internalized(`x-${round}-unknown-${number}`)
+    return (oldSpaceBytes() - before) / count
+  })
+  // V8 also keeps what it compiles there, so single rounds may take more: the median counts.
+  const bytes = rounds.sort((one, other) => one - other)[3]!
+  t.ok(bytes < 100, `${bytes} bytes`)
 })
 
 /** The bytes of the heap beyond the space for new objects. */
