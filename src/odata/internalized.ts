@@ -4,8 +4,8 @@
  * for texts that are cached, because the conversion itself is such a lookup.
  */
 export function internalized(text: string): string {
-  // Without a prototype it is a dictionary. Of other objects V8 makes a kind for each name, and callers choose names:
-  // that takes ten times as long, and memory until the next full collection.
+  // An object without a prototype is a dictionary. For any other object V8 creates a hidden class for each name, and
+  // callers choose the names: that takes ten times as long, and memory until the next full collection.
   const names = Object.create(null) as Record<string, undefined>
   names[text] = undefined
   return Object.keys(names)[0]!
