@@ -39,10 +39,11 @@ export function chain(creators: readonly CreateStage[], innermost: Send): Send {
       let answering: Promise<UpstreamResponse> | undefined
       try {
         while (end < stages.length && (answering = stages[end]!.enter?.(request)) === undefined) end++
+        answering ??= innermost(request)
       } catch (error) {
         answering = Promise.reject(error)
       }
-      return back(answering ?? innermost(request), request, first, end)
+      return back(answering, request, first, end)
     }
   }
 

@@ -66,6 +66,15 @@ t.test('when a stage refuses a request, only the stages before it are notified',
   t.same(seen, ['outer enters', 'refusing enters', 'outer refused'])
 })
 
+t.test('all stages are notified when sending throws', async (t) => {
+  const seen: string[] = []
+  const send = chain([noting(seen, 'outer'), noting(seen, 'inner')], () => {
+    throw new Error('broken')
+  })
+  await t.rejects(send(outbound()), { message: 'broken' })
+  t.same(seen, ['outer enters', 'inner enters', 'inner broken', 'outer broken'])
+})
+
 t.test('a stage that sends the request itself sends it through the stages after it', async (t) => {
   const seen: string[] = []
   const paths: string[] = []
