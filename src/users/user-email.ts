@@ -35,7 +35,7 @@ function utf8(value: string, name: string): string {
   }
 }
 
-/** Most addresses. The complete check accepts them as they are. */
+/** Most addresses. A property test compares them with the complete check. */
 const PLAIN_ADDRESS = /^[\w.+-]+@[\w.-]+$/
 
 const ADDRESS_PATTERN = /^[^\s@<>()"\\]+@[^\s@<>()"\\]+$/

@@ -95,41 +95,22 @@ t.test('a stage that sends the request itself sends it through the stages after 
   t.same(seen, ['outer enters', 'inner enters', 'inner 204', 'inner enters', 'inner 204', 'outer 204'])
 })
 
-t.test('outer stages see what an inner one makes of a response', async (t) => {
-  for (const [stage, expected] of [
-    [{ answered: () => response(201) }, 'outer 201'],
-    [{ answered: async () => response(202) }, 'outer 202'],
-    [{ answered: () => Promise.reject(new Error('late')) }, 'outer late'],
-    [
-      {
-        answered() {
-          throw new Error('at once')
-        },
-      },
-      'outer at once',
-    ],
-  ] as const satisfies readonly (readonly [Stage, string])[]) {
-    const seen: string[] = []
-    await chain([noting(seen, 'outer'), noting(seen, 'inner', stage)], answering)(outbound()).catch(() => {})
-    t.equal(seen.at(-1), expected)
+t.test('outer stages see what an inner one makes of a response or a failure', async (t) => {
+  const late = (): Promise<never> => Promise.reject(new Error('late'))
+  const atOnce = (): never => {
+    throw new Error('at once')
   }
-})
-
-t.test('outer stages see what an inner one makes of a failure', async (t) => {
-  for (const [stage, expected] of [
-    [{ failed: async () => response(200) }, 'outer 200'],
-    [{ failed: () => Promise.reject(new Error('late')) }, 'outer late'],
-    [
-      {
-        failed() {
-          throw new Error('at once')
-        },
-      },
-      'outer at once',
-    ],
-  ] as const satisfies readonly (readonly [Stage, string])[]) {
+  for (const [sending, stage, expected] of [
+    [answering, { answered: () => response(201) }, 'outer 201'],
+    [answering, { answered: async () => response(202) }, 'outer 202'],
+    [answering, { answered: late }, 'outer late'],
+    [answering, { answered: atOnce }, 'outer at once'],
+    [failing, { failed: async () => response(200) }, 'outer 200'],
+    [failing, { failed: late }, 'outer late'],
+    [failing, { failed: atOnce }, 'outer at once'],
+  ] as const satisfies readonly (readonly [Send, Stage, string])[]) {
     const seen: string[] = []
-    await chain([noting(seen, 'outer'), noting(seen, 'inner', stage)], failing)(outbound()).catch(() => {})
+    await chain([noting(seen, 'outer'), noting(seen, 'inner', stage)], sending)(outbound()).catch(() => {})
     t.equal(seen.at(-1), expected)
   }
 })

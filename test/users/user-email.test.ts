@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 
 import { userEmail } from '../../src/users/user-email.ts'
@@ -36,3 +37,20 @@ for (const [why, ...headers] of [
     t.throws(() => userEmail(headers, 'x-user-email'), { code: 'GATEWAY_BAD_USER_EMAIL', statusCode: 400 })
   })
 }
+
+t.test('a plain address has the same outcome as the complete check', async (t) => {
+  const outcome = (value: string): string => {
+    try {
+      return userEmail(['x-user-email', value], 'x-user-email')!
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  const values = fc.string({ unit: fc.constantFrom(...'aZ0_.+-@@,;<"#% \u00e4'), maxLength: 110 })
+  // White space around an address does not matter, and keeps it from being plain.
+  fc.assert(
+    fc.property(values, (value) => outcome(value) === outcome(` ${value}`)),
+    { numRuns: 2000 },
+  )
+  t.equal(outcome(`${'a'.repeat(94)}@b.com`), `${'a'.repeat(94)}@b.com`)
+})
