@@ -1,6 +1,7 @@
 /**
  * The benchmark: the throughput of the gateway on one core, compared with alternatives.
- * `npm run bench`, or `npm run bench -- --quick` in less than two minutes; `--only throughput,bodies` takes parts.
+ * `npm run bench`, or `npm run bench -- --quick` in two and a half minutes; `--only throughput,bodies` takes
+ * parts.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

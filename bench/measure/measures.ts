@@ -13,7 +13,7 @@ import { tracing } from './tracing.ts'
 /** One part of the benchmark. */
 interface Measure {
   readonly name: string
-  /** Whether it is part of the quick run of two minutes. */
+  /** Whether it is part of the quick run of two and a half minutes. */
   readonly inQuick: boolean
   readonly measure: (quick: boolean) => Promise<unknown>
 }
