@@ -6,6 +6,8 @@ import type { ResponseBody, Sink } from '../dynamics/send.ts'
 import { textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
+import { atEndOfTurn } from '../server/end-of-turn.ts'
+import type { Deferred } from '../server/end-of-turn.ts'
 
 /** The parts of a response to the caller. */
 export interface ResponseParts {
@@ -27,7 +29,7 @@ export interface ResponseParts {
 }
 
 /**
- * Writes a response to the caller. A short or complete one is written at once. Otherwise the body
+ * Writes a response to the caller. A short or complete one is one write. Otherwise the body
  * is written as it arrives, no faster than the caller reads. A truncated one becomes an error if nothing has been sent;
  * later it resets the caller's connection. It is never ended as if it were complete.
  */
@@ -39,7 +41,7 @@ export function writeResponse(body: ResponseBody, raw: ServerResponse, delivery:
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
     body.pipeTo(withoutBody(raw))
   } else if (coding === undefined && isShort(body, contentLength)) {
-    body.pipeTo(coalesced(raw, delivery))
+    body.pipeTo(new CoalescedResponse(raw, delivery))
   } else {
     const length = transform === undefined && coding === undefined ? contentLength : undefined
     const plain = streamed(raw, delivery, () => raw.writeHead(status, framed(headers, length)))
@@ -59,7 +61,7 @@ function framed(headers: string[], contentLength: string | undefined): string[] 
 
 /** For responses without a body. Bytes that come nevertheless are discarded. */
 function withoutBody(raw: ServerResponse): Sink {
-  raw.end()
+  atEndOfTurn({ run: () => raw.end() })
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
 
@@ -67,25 +69,45 @@ function withoutBody(raw: ServerResponse): Sink {
 const COALESCE_BELOW_BYTES = 64 * 1024
 
 /** For a body that has arrived: one write. */
-function coalesced(raw: ServerResponse, { status, headers, transform, detect, refuse }: ResponseParts): Sink {
-  let text = ''
-  return {
-    resume: undefined,
-    write: (chunk) => {
-      if (text === '') detect?.(chunk)
-      text += textOf(chunk)
-      return true
-    },
-    end: () => {
-      try {
-        if (transform !== undefined) text = rewriteComplete(transform, text)
-      } catch (cause) {
-        return refuse(cause)
-      }
-      raw.writeHead(status, framed(headers, String(text.length)))
-      writeOnce(raw, text)
-    },
-    fail: refuse,
+class CoalescedResponse implements Sink, Deferred {
+  resume: (() => void) | undefined = undefined
+  readonly #raw: ServerResponse
+  readonly #parts: ResponseParts
+  #text = ''
+
+  constructor(raw: ServerResponse, parts: ResponseParts) {
+    this.#raw = raw
+    this.#parts = parts
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#text === '') this.#parts.detect?.(chunk)
+    this.#text += textOf(chunk)
+    return true
+  }
+
+  end(): void {
+    const { transform } = this.#parts
+    try {
+      if (transform !== undefined) this.#text = rewriteComplete(transform, this.#text)
+    } catch (cause) {
+      return this.fail(cause)
+    }
+    atEndOfTurn(this)
+  }
+
+  run(): void {
+    const { status, headers } = this.#parts
+    try {
+      this.#raw.writeHead(status, framed(headers, String(this.#text.length)))
+    } catch (cause) {
+      return this.fail(cause)
+    }
+    writeOnce(this.#raw, this.#text)
+  }
+
+  fail(cause: unknown): void {
+    this.#parts.refuse(cause)
   }
 }
 
@@ -133,7 +155,7 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
       if (corked === null && raw.socket !== null) {
         corked = raw.socket
         corked.cork()
-        setImmediate(uncork)
+        atEndOfTurn({ run: uncork })
       }
       // Node asks for a pause after 16 KiB. Each pause costs two system calls, more than the memory is worth.
       return raw.write(piece, 'latin1') || raw.writableLength < HIGH_WATER_BYTES

@@ -271,3 +271,34 @@ t.test('a body that cannot be decoded any further resets the connection once, wh
   breakOff()
   await over
 })
+
+t.test('a head that Node does not write becomes an error, with or without a body', async (t) => {
+  const service = await listening(t, (_request, response) => response.end('{}'))
+  const { send } = connectionFixture(t, service)
+  for (const hasBody of [true, false]) {
+    const url = await listening(t, (_request, response) => {
+      void send(outbound()).then((answer) => {
+        const refuseOnce = refusing(response)
+        try {
+          writeResponse(answer.body, response, {
+            status: 200,
+            headers: ['x-two-lines', 'one\ntwo'],
+            contentLength: '2',
+            hasBody,
+            coding: undefined,
+            transform: undefined,
+            refuse: refuseOnce,
+          })
+        } catch (cause) {
+          // As the proxy does.
+          refuseOnce(cause)
+        }
+      })
+    })
+
+    const response = await fetch(url)
+
+    t.equal(response.status, 502)
+    t.match(await response.text(), /Invalid character in header content/)
+  }
+})
