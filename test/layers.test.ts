@@ -37,7 +37,7 @@ const PARTS: readonly Part[] = [
   { layer: 7, name: 'users/', packages: ['fastify', 'fastify-plugin', 'lru-cache'] },
   { layer: 7, name: 'callers/', packages: ['fastify', 'fastify-plugin', 'jose', 'lru-cache'] },
   { layer: 7, name: 'door/', packages: ['fastify', 'fastify-plugin'] },
-  { layer: 6, name: 'cache/', packages: [] },
+  { layer: 6, name: 'cache/', packages: ['lru-cache'] },
   { layer: 6, name: 'identity/', packages: ['fastify'] },
   { layer: 6, name: 'server/', packages: ['fastify', 'fastify-plugin'] },
   { layer: 5, name: 'dynamics/', packages: ['lru-cache', 'undici'] },

@@ -1,8 +1,10 @@
 import { bareName } from '../config/rule.ts'
 import type { Target } from '../config/schema.ts'
 import type { OutboundRequest } from '../dynamics/send.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { navigationOf } from '../odata/navigation.ts'
 import { pathSegments } from '../odata/resource-path.ts'
+import type { PathSegment } from '../odata/resource-path.ts'
 import { resourcePathOf } from '../odata/target-address.ts'
 import type { TargetAddress } from '../odata/target-address.ts'
 import { isSchema } from './effects.ts'
@@ -39,7 +41,7 @@ export function cacheRules(settings: Settings, address: TargetAddress): CacheRul
     const queryStart = path.indexOf('?')
     const resourcePath = resourcePathOf(address, queryStart === -1 ? path : path.slice(0, queryStart))
     if (resourcePath === undefined || (!cachesRows && !LOOKS_LIKE_SCHEMA.test(resourcePath))) return undefined
-    const segments = pathSegments(resourcePath || '/')
+    const segments = segmentsOf(resourcePath || '/')
     const first = segments?.[0]
     if (first === undefined) return undefined
     const name = first.name.toLowerCase()
@@ -55,7 +57,7 @@ export function cacheRules(settings: Settings, address: TargetAddress): CacheRul
     const query = queryStart === -1 ? '' : path.slice(queryStart)
     const prefer = requestHeader(request, 'prefer')
     if (!isPlain || readsOtherTables(query) || tracksChanges(path, prefer)) return undefined
-    const isAnnotated = prefer !== undefined && /annotations/i.test(prefer)
+    const isAnnotated = prefer !== undefined && wantsAnnotations(prefer)
     if (rule !== undefined) {
       const { maxAge, shared } = rule
       const isForAll = shared && !isAnnotated && !QUERY_FUNCTION.test(decodeURIComponent(query))
@@ -66,6 +68,15 @@ export function cacheRules(settings: Settings, address: TargetAddress): CacheRul
     return isAnnotated ? undefined : { kind: 'row', entitySet }
   }
 }
+
+/** The segments of a safe path. There are few different paths without keys. */
+function segmentsOf(path: string): readonly PathSegment[] | undefined {
+  return path.includes('(') ? pathSegments(path) : segmentsWithoutKeys(path)
+}
+
+const segmentsWithoutKeys = cachedByText(pathSegments)
+
+const wantsAnnotations = cachedByText((prefer) => /annotations/i.test(prefer))
 
 /** Saves parsing the path. Some clients encode `$` as `%24`. */
 const LOOKS_LIKE_SCHEMA = /^\/+(?:\$|%24)?[a-z%\d]*(?:metadata|definitions)/i
@@ -88,5 +99,7 @@ export function readsOtherTables(query: string): boolean {
 
 /** Whether a client asks for the changes since its last request. It must get the newest ones. */
 function tracksChanges(path: string, prefer: string | undefined): boolean {
-  return /deltatoken/i.test(path) || (prefer !== undefined && /track-changes/i.test(prefer))
+  return /deltatoken/i.test(path) || (prefer !== undefined && wantsTracking(prefer))
 }
+
+const wantsTracking = cachedByText((prefer) => /track-changes/i.test(prefer))

@@ -1,6 +1,7 @@
 import type { AccessTokens } from '../credentials/credential.ts'
 import type { OutboundRequest } from '../dynamics/send.ts'
 import type { Caller } from '../identity/caller.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { isNullEtag } from './cacheable-read.ts'
 
 /** The longest key, in characters. A read with a longer key is neither shared nor cached. */
@@ -33,12 +34,11 @@ export function keyOf(
   // An interactive request does not wait behind a background request.
   if (use === 'shared call' && priority === 'background') key += '\nbackground'
   for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index]!.toLowerCase()
+    const { prefix, leftOutOf } = keyedHeader(headers[index]!)
     const value = headers[index + 1]!
-    if (EXCLUDED_HEADERS.has(name) || (name === 'if-none-match' && isNullEtag(value))) continue
-    if (use !== 'shared call' && name === 'accept-encoding') continue
-    if (use === 'cached for all' && CALLER_ID_HEADERS.has(name)) continue
-    key += `\n${name}:${value}`
+    if (leftOutOf.includes(use) || (prefix === IF_NONE_MATCH && isNullEtag(value))) continue
+    key += prefix
+    key += value
   }
   return key.length > MAX_KEY_LENGTH ? undefined : key
 }
@@ -59,6 +59,26 @@ const EXCLUDED_HEADERS: ReadonlySet<string> = new Set([
 ])
 
 const CALLER_ID_HEADERS: ReadonlySet<string> = new Set(['callerobjectid', 'mscrmcallerid'])
+
+/** How a header appears in keys, by its name in any letter case. */
+const keyedHeader = cachedByText((spelt): { readonly prefix: string; readonly leftOutOf: readonly KeyUse[] } => {
+  const name = spelt.toLowerCase()
+  return { prefix: prefixOf(name), leftOutOf: usesWithout(name) }
+})
+
+/** What comes before the value of a header. */
+function prefixOf(name: string): string {
+  return `\n${name}:`
+}
+
+const IF_NONE_MATCH = prefixOf('if-none-match')
+
+/** The uses whose keys have no header of this name, in lower case. */
+function usesWithout(name: string): readonly KeyUse[] {
+  if (EXCLUDED_HEADERS.has(name)) return ['shared call', 'cached', 'cached for all']
+  if (name === 'accept-encoding') return ['cached', 'cached for all']
+  return CALLER_ID_HEADERS.has(name) ? ['cached for all'] : []
+}
 
 /**
  * The identity that a request runs as, for its key: a person by the tenant and object id of their verified token, a

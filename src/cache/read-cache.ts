@@ -90,7 +90,7 @@ export function cacheReads(
     return key === undefined ? undefined : { rule, key, dependency, identity }
   }
 
-  async function answer(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
+  function answer(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
     const { mustBeSent } = request.cacheableRead!
     const stored = mustBeSent ? undefined : find(slot)
     if (stored === undefined) {
@@ -104,20 +104,20 @@ export function cacheReads(
   }
 
   /** @param freshFor how long the rows in memory stay fresh, in ms */
-  function answerRows(
+  async function answerRows(
     request: OutboundRequest,
     slot: CacheSlot,
     stored: StoredResponse,
     freshFor: number,
-  ): UpstreamResponse | Promise<UpstreamResponse> {
+  ): Promise<UpstreamResponse> {
     if (freshFor > 0 && answers.isAllowed(request, stored, freshFor)) return answers.hit(request, stored, freshFor)
     request.record.cacheStatus = freshFor > 0 ? 'fwd=request' : 'fwd=stale'
     return fetchAndStore(request, slot)
   }
 
   /** Sends the request, and stores the response. */
-  async function fetchAndStore(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
-    if (request.cacheableRead!.directives?.onlyIfCached === true) throw new NotInMemory()
+  function fetchAndStore(request: OutboundRequest, slot: CacheSlot): Promise<UpstreamResponse> {
+    if (request.cacheableRead!.directives?.onlyIfCached === true) return Promise.reject(new NotInMemory())
     if (slot.rule.kind === 'schema') schema.checkInBackground(request)
     return sendShared(requestWith(request, 'accept-encoding', 'gzip'), (sent) => sendAndStore(sent, slot))
   }

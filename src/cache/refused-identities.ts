@@ -29,6 +29,8 @@ export function createRefusedIdentities(now: () => number): RefusedIdentities {
       else note(ofEntitySet, keyOf(identity, entitySet))
     },
     refusedAt(identity, entitySet) {
+      // Most users were never refused anything:.
+      if (last.size === 0 || !last.has(identity)) return ofAllUsers
       if (entitySet === undefined) return Math.max(ofAllUsers, timeIn(last, identity))
       return Math.max(ofAllUsers, timeIn(ofAllRows, identity), timeIn(ofEntitySet, keyOf(identity, entitySet)))
     },

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 import { sizeOf } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 
@@ -19,47 +21,32 @@ const MAX_SHARE = 1 / 4
 
 /** @param limit the size of all responses together, in bytes */
 export function createResponseMemory(limit: number): ResponseMemory {
-  /** Ordered by their last use. */
-  const responses = new Map<string, StoredResponse>()
-  let bytes = 0
-
-  function remove(key: string): void {
-    const response = responses.get(key)
-    if (response === undefined) return
-    bytes -= sizeOf(key, response)
-    responses.delete(key)
-  }
+  // A cache of 0 bytes would be unlimited. No response is as small as 1 byte.
+  const responses = new LRUCache<string, StoredResponse>({ maxSize: Math.max(limit, 1) })
 
   function evictOne(): void {
     let smallest: string | undefined
     let size = Infinity
     let left = EVICTION_CANDIDATES
-    for (const [key, response] of responses) {
+    for (const key of responses.rkeys()) {
       if (left-- === 0) break
-      const own = sizeOf(key, response)
+      const own = sizeOf(key, responses.peek(key)!)
       if (own < size) [smallest, size] = [key, own]
     }
-    remove(smallest!)
+    responses.delete(smallest!)
   }
 
   return {
-    get(key) {
-      const response = responses.get(key)
-      if (response === undefined) return undefined
-      responses.delete(key)
-      responses.set(key, response)
-      return response
-    },
+    get: (key) => responses.get(key),
     set(key, response) {
-      remove(key)
+      responses.delete(key)
       const size = sizeOf(key, response)
       if (size > limit) return
-      while (bytes + size > limit) evictOne()
-      responses.set(key, response)
-      bytes += size
+      while (responses.calculatedSize + size > limit) evictOne()
+      responses.set(key, response, { size })
     },
-    delete: remove,
+    delete: (key) => void responses.delete(key),
     maxBodyBytes: limit * MAX_SHARE,
-    size: () => ({ responses: responses.size, bytes }),
+    size: () => ({ responses: responses.size, bytes: responses.calculatedSize }),
   }
 }

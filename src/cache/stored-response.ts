@@ -1,4 +1,5 @@
-import type { UpstreamResponse, ResponseBody } from '../dynamics/send.ts'
+import type { UpstreamResponse, ResponseBody, Sink } from '../dynamics/send.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 import { headerName } from '../outbound/raw-headers.ts'
 
 /** A cached response. */
@@ -44,8 +45,11 @@ const AGE = Buffer.from('age')
 
 /** A response made from the stored one, with its age at `now`. */
 export function responseFrom({ headers, body, sentAt }: StoredResponse, now: number): UpstreamResponse {
-  return { status: 200, headers: [...headers, AGE, Buffer.from(String(secondsSince(sentAt, now)))], body: bodyOf(body) }
+  return { status: 200, headers: [...headers, AGE, bytesOf(String(secondsSince(sentAt, now)))], body: bodyOf(body) }
 }
+
+/** Responses of one second have few different ages. */
+const bytesOf = cachedByText((text) => Buffer.from(text))
 
 /**
  * The response to a request that Dynamics answered with 304. It has the headers of the 304, and those stored headers
@@ -79,31 +83,52 @@ const PIECE_BYTES = 64 * 1024
 
 /** `bytes` as a response body, written with back-pressure. */
 export function bodyOf(bytes: Buffer): ResponseBody {
-  return {
-    complete: true,
-    bufferedBytes: bytes.length,
-    peek: () => bytes,
-    pipeTo(sink) {
-      let at = 0
-      write()
+  return new MemoryBody(bytes)
+}
 
-      function write(): void {
-        while (at < bytes.length) {
-          const hasRoom = sink.write(bytes.subarray(at, (at += PIECE_BYTES)))
-          if (!hasRoom && at < bytes.length) return pause()
-        }
-        sink.resume = undefined
-        sink.end()
-      }
+/** A class, because six functions for each response from memory would cost more than their work. */
+class MemoryBody implements ResponseBody {
+  readonly complete = true
+  readonly #bytes: Buffer
 
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get bufferedBytes(): number {
+    return this.#bytes.length
+  }
+
+  peek(): Buffer {
+    return this.#bytes
+  }
+
+  pipeTo(sink: Sink): void {
+    this.#writeFrom(0, sink)
+  }
+
+  #writeFrom(start: number, sink: Sink): void {
+    const bytes = this.#bytes
+    for (let at = start; at < bytes.length; at += PIECE_BYTES) {
+      const isLast = at + PIECE_BYTES >= bytes.length
+      const hasRoom = sink.write(isLast && at === 0 ? bytes : bytes.subarray(at, at + PIECE_BYTES))
+      if (hasRoom || isLast) continue
       // Only here: a closure on each sink lets V8 keep everything that a finished request held, which triples the cost
       // of a response from memory.
-      function pause(): void {
-        sink.resume = write
-      }
-    },
-    bytes: async () => bytes,
-    dump: () => undefined,
-    onClose: (callback) => callback(),
+      sink.resume = () => this.#writeFrom(at + PIECE_BYTES, sink)
+      return
+    }
+    sink.resume = undefined
+    sink.end()
+  }
+
+  bytes(): Promise<Buffer> {
+    return Promise.resolve(this.#bytes)
+  }
+
+  dump(): void {}
+
+  onClose(callback: () => void): void {
+    callback()
   }
 }
