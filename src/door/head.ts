@@ -54,7 +54,9 @@ export interface Head {
   bypass: string | undefined
   /** The first header that asks for another method than the request's. */
   override: string | undefined
-  /** The first header that has the letters of one that names the user, but another spelling. */
+  /** The headers that name the user by e-mail address or object id, in any spelling, flat as received. */
+  userHeaders: string[] | undefined
+  /** The first of them that is spelt in another way than the settings have it. */
   userVariant: string | undefined
   /** What all its `Prefer` lines ask for. */
   preferences: Preferences
@@ -150,6 +152,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, nameO
     namedUser: undefined,
     bypass: undefined,
     override: undefined,
+    userHeaders: undefined,
     userVariant: undefined,
     preferences: NO_PREFERENCES,
   }
@@ -161,6 +164,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, nameO
     const { name } = known
     head.size += spelt.length + value.length + LINE_OVERHEAD
     if (name === required) head.required = joined(head.required, value)
+    if (known.namesUser) (head.userHeaders ??= []).push(spelt, value)
     switch (name) {
       case 'host':
         head.host = joined(head.host, value)

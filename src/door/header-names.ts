@@ -10,7 +10,9 @@ export interface HeaderName {
   readonly letters: string
   /** Whether its mere presence may matter. */
   readonly isNoteworthy: boolean
-  /** Whether it has the letters of a header that names the user, but another spelling. */
+  /** Whether it has the letters of a header that names the user. */
+  readonly namesUser: boolean
+  /** The same, but in another spelling. */
   readonly isUserVariant: boolean
 }
 
@@ -24,11 +26,13 @@ export function headerNames(userHeaders: readonly string[]): (spelt: string) => 
   return cachedByText((spelt) => {
     const name = internalized(spelt.toLowerCase())
     const letters = headerLetters(spelt)
+    const namesUser = userLetters.has(letters)
     return {
       name,
       letters,
       isNoteworthy: NOTEWORTHY.test(letters),
-      isUserVariant: userLetters.has(letters) && !userHeaders.includes(name),
+      namesUser,
+      isUserVariant: namesUser && !userHeaders.includes(name),
     }
   })
 }

@@ -57,14 +57,13 @@ function impersonate(
     const { mode, header, idHeader } = impersonation
     const {
       caller,
-      head: { callerId },
-      raw: { rawHeaders },
+      head: { callerId, userHeaders },
     } = request
     if (caller.user !== undefined && 'onBehalfOf' in caller.user) return userOfToken(request, caller.user)
     if (asCallersOnly) throw new UserTokenRequired()
     const own = userOfCallerId(request)
     if (mode === 'off') return own
-    const sent = namedUser(rawHeaders, impersonation)
+    const sent = namedUser(userHeaders, impersonation)
     if (caller.user !== undefined) {
       const more = sent?.header ?? callerId
       if (more !== undefined) throw namedBesideToken(more)
@@ -100,8 +99,8 @@ function impersonate(
     request: FastifyRequest,
     { onBehalfOf: session, mayNameOthers }: SignedIn,
   ): User | Promise<User> {
-    const { caller, head, raw, exchange } = request
-    const sent = namedUser(raw.rawHeaders, impersonation)
+    const { caller, head, exchange } = request
+    const sent = namedUser(head.userHeaders, impersonation)
     if (mayNameOthers && sent !== undefined && head.callerId === undefined)
       return userOfHeader(request, sent, undefined)
     const more = sent?.header ?? head.callerId

@@ -11,11 +11,12 @@ type Users = Pick<Policy, 'users'>
  */
 export function mayName(policy: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
   const { users } = policy
+  if (users.includes('*')) return 'yes'
   if ('email' in named) {
     if (mayActAs(policy, named.email)) return 'yes'
     return users.some(isGuid) ? 'depends' : 'no'
   }
-  if (users.includes('*') || users.includes(named.objectId)) return 'yes'
+  if (users.includes(named.objectId)) return 'yes'
   return users.some((user) => user.includes('@')) ? 'depends' : 'no'
 }
 

@@ -14,14 +14,16 @@ export interface SentUser {
 /**
  * Reads the user from the headers of a request; `undefined` if none names a user.
  *
+ * @param userHeaders those headers that name a user, for any target: flat, as received
  * @throws BadUserEmail, BadUserId for a header that does not clearly name one user; BadRequest if both headers are sent
  */
 export function namedUser(
-  rawHeaders: readonly string[],
+  userHeaders: readonly string[] | undefined,
   { header, idHeader }: Pick<Target['impersonation'], 'header' | 'idHeader'>,
 ): SentUser | undefined {
-  const email = userEmail(rawHeaders, header)
-  const objectId = userObjectId(rawHeaders, idHeader)
+  if (userHeaders === undefined) return undefined
+  const email = userEmail(userHeaders, header)
+  const objectId = userObjectId(userHeaders, idHeader)
   if (email !== undefined && objectId !== undefined) {
     throw new BadRequest(`The request names its user twice. Send ${header} or ${idHeader}, not both.`)
   }
