@@ -34,16 +34,34 @@ export interface Counter {
 }
 
 export function counter(name: string, help: string, ...labelNames: readonly string[]): Counter {
-  const counts = new Map<string, { readonly labels: Record<string, string>; value: number }>()
+  const series: Series[] = []
+  /** A level for each label, because the text of a label is hashed already, and that of all joined would not be. */
+  const root: Level = { series: undefined, below: new Map() }
   return {
     count(...labels) {
-      const key = labels.join('\0')
-      const series = counts.get(key)
-      if (series === undefined) counts.set(key, { labels: named(labelNames, labels), value: 1 })
-      else series.value++
+      let level = root
+      for (const label of labels) {
+        let next = level.below.get(label)
+        if (next === undefined) level.below.set(label, (next = { series: undefined, below: new Map() }))
+        level = next
+      }
+      if (level.series === undefined) series.push((level.series = { labels: named(labelNames, labels), value: 1 }))
+      else level.series.value++
     },
-    collect: () => ({ name, help, type: 'counter', values: [...counts.values()] }),
+    collect: () => ({ name, help, type: 'counter', values: [...series] }),
   }
+}
+
+interface Series {
+  readonly labels: Readonly<Record<string, string>>
+  value: number
+}
+
+/** The series with the same first labels. */
+interface Level {
+  /** The series with these labels only. */
+  series: Series | undefined
+  readonly below: Map<string, Level>
 }
 
 export interface Histogram {
