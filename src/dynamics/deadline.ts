@@ -1,7 +1,7 @@
 import { DynamicsTooSlow } from '../errors.ts'
-import type { Cancellation } from './cancellation.ts'
 import type { Stage } from './chain.ts'
 import type { OutboundRequest, Send } from './send.ts'
+import { TimeLimit, TimeLimits } from './time-limits.ts'
 
 /** The longest delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -38,32 +38,32 @@ export function keepDeadline(next: Send): Stage {
  * Gives each request `totalTimeout` milliseconds. That time is the same for all, so one timer watches the oldest.
  */
 export function createDeadlines(totalTimeout: number): Deadlines {
-  // In order of arrival, so the oldest is first. By cancellation and not by request: V8 may keep removed entries of a
-  // map in memory for long, and a request is large. See docs/decisions/cost-of-a-request.md.
-  const endTimes = new Map<Cancellation, number>()
+  const limits = new TimeLimits()
   let timer: NodeJS.Timeout | undefined
 
   function cancelOldest(): void {
     const now = performance.now()
     timer = undefined
-    for (const [cancellation, end] of endTimes) {
-      if (end > now) {
-        timer = setTimeout(cancelOldest, Math.min(Math.max(end - now, 100), MAX_TIMER_MS)).unref()
+    for (let limit = limits.oldest; limit !== undefined; limit = limits.oldest) {
+      const left = limit.end - now
+      if (left > 0) {
+        timer = setTimeout(cancelOldest, Math.min(Math.max(left, 100), MAX_TIMER_MS)).unref()
         return
       }
-      endTimes.delete(cancellation)
-      cancellation.cancel(
+      limits.remove(limit)
+      limit.cancellation.cancel(
         new DynamicsTooSlow(`the request took longer than ${totalTimeout} ms in total (TOTAL_TIMEOUT)`),
       )
     }
   }
 
   return {
-    start({ cancellation }) {
-      endTimes.set(cancellation, performance.now() + totalTimeout)
+    start(request) {
+      request.timeLimit = new TimeLimit(request.cancellation, performance.now() + totalTimeout)
+      limits.add(request.timeLimit)
       timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
     },
-    stop: ({ cancellation }) => void endTimes.delete(cancellation),
+    stop: ({ timeLimit }) => limits.remove(timeLimit!),
     close: () => clearTimeout(timer),
   }
 }

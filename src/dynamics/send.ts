@@ -5,6 +5,7 @@ import type { TextTransform } from '../odata/text-transform.ts'
 import { isNamed, rawHeader } from '../outbound/raw-headers.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { Priority, RequestRecord } from './request-record.ts'
+import type { TimeLimit } from './time-limits.ts'
 
 /**
  * Sends one request and returns the response. Without a response the promise rejects with an error of `errors.ts`;
@@ -48,6 +49,8 @@ export interface OutboundRequest {
   readonly onRetry?: (() => void) | undefined
   /** Ends the request early. */
   readonly cancellation: Cancellation
+  /** Its total time. The sending chain sets it, for each copy of a request separately. */
+  timeLimit?: TimeLimit | undefined
   /** Times in milliseconds; each stage adds its own. */
   readonly timings: Timings
   /** The record of its events; each stage adds its own. */

@@ -174,6 +174,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
           : undefined,
       writtenParts,
       cancellation: exchange.cancellation,
+      timeLimit: undefined,
       timings: exchange.timings,
       record: exchange.record,
       transform: hasBody ? bodyRewriter(request, map, path, writtenParts) : undefined,

@@ -80,3 +80,26 @@ t.test('each request has its own total timeout', async (t) => {
   await t.rejects(first, { message: /TOTAL_TIMEOUT/ })
   await t.rejects(second, { message: /TOTAL_TIMEOUT/ })
 })
+
+t.test('the end of an unwanted response does not lift the total timeout of the next request', async (t) => {
+  let end: (() => void) | undefined
+  let hangs = false
+  const origin = await service(t, (request, response) => {
+    hangs = request.url === '/hangs'
+    if (hangs) return
+    response.write('{')
+    end = () => response.end('}')
+  })
+  const { send, state } = connectionFixture(t, origin, { totalTimeout: 3000 })
+  const first = outbound({ path: '/unwanted' })
+  const { body } = await send(first)
+  body.dump()
+
+  // Both have the same cancellation.
+  const second = send({ ...first, path: '/hangs' })
+  await until(() => hangs)
+  end!()
+  await until(() => state().running === 1)
+
+  await t.rejects(second, { message: /TOTAL_TIMEOUT/ })
+})
