@@ -1,6 +1,7 @@
 import { Cancellation } from '../dynamics/cancellation.ts'
 import type { CancellationHolder } from '../dynamics/cancellation.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
+import { stateByKey } from '../dynamics/state-by-key.ts'
 
 /** A request that waits for the call of another request. */
 export interface Waiter {
@@ -13,51 +14,21 @@ export interface Waiter {
 
 /** The calls in progress with one identity and path. */
 export interface CallGroup {
-  /** The identity and the path. */
-  readonly name: string
   /** The call that started last. */
   latest: Call | undefined
 }
 
-/** The calls in progress to one target. */
-export interface CallsInProgress {
-  /** The group with this name. If there is none, it is created for a call that starts now. */
-  readonly groupOf: (name: string) => CallGroup
-  readonly remove: (call: Call) => void
-}
-
-/** Creates the list of calls in progress, which is empty. */
-export function createCallsInProgress(): CallsInProgress {
-  // It has groups as values, and not calls: V8 may keep removed entries of a map in memory for long, and a call
-  // references its request. See docs/decisions/cost-of-a-request.md.
-  const groups = new Map<string, CallGroup>()
-
-  return {
-    groupOf(name) {
-      const found = groups.get(name)
-      if (found !== undefined) return found
-      const group: CallGroup = { name, latest: undefined }
-      groups.set(name, group)
-      return group
-    },
-    remove(call) {
-      const { group } = call
-      if (group.latest === call) {
-        group.latest = call.previous
-        if (group.latest === undefined) groups.delete(group.name)
-        return
-      }
-      let later = group.latest
-      while (later !== undefined && later.previous !== call) later = later.previous
-      if (later !== undefined) later.previous = call.previous
-    },
-  }
+/** The calls in progress to one target, by identity and path. */
+export function createCallGroups(): (identityAndPath: string) => CallGroup {
+  return stateByKey<CallGroup>(
+    () => ({ latest: undefined }),
+    ({ latest }) => latest === undefined,
+  )
 }
 
 /** A call in progress. A class, because one is created for every read that may be shared. */
 export class Call implements CancellationHolder {
   readonly request: OutboundRequest
-  readonly group: CallGroup
   /** The key of the request that started it. It is made when another request has the same identity and path. */
   key: string | undefined = undefined
   /**
@@ -72,6 +43,7 @@ export class Call implements CancellationHolder {
   firstCallerWaits = true
   /** The call with the same identity and path that started before this one. */
   previous: Call | undefined
+  readonly #group: CallGroup
   readonly #reject: (reason: Error) => void
 
   /** Adds the new call to `group`. */
@@ -82,11 +54,22 @@ export class Call implements CancellationHolder {
     reject: (reason: Error) => void,
   ) {
     this.request = request
-    this.group = group
+    this.#group = group
     this.changes = changes
     this.previous = group.latest
     group.latest = this
     this.#reject = reject
+  }
+
+  /** Removes it from its group: no request joins it any longer. */
+  leaveGroup(): void {
+    if (this.#group.latest === this) {
+      this.#group.latest = this.previous
+      return
+    }
+    let later = this.#group.latest
+    while (later !== undefined && later.previous !== this) later = later.previous
+    if (later !== undefined) later.previous = this.previous
   }
 
   get isShared(): boolean {

@@ -4,7 +4,7 @@ import { withCancellation } from '../dynamics/send.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bufferPrefix } from './buffer-prefix.ts'
-import { Call, createCallsInProgress } from './calls-in-progress.ts'
+import { Call, createCallGroups } from './calls-in-progress.ts'
 import type { CallGroup, Waiter } from './calls-in-progress.ts'
 import { keyOf } from './key.ts'
 
@@ -26,11 +26,11 @@ export type SharedCalls = (request: OutboundRequest, send: Send) => Promise<Upst
  * @param changes the number of completed writes; `undefined` while it is not known: then nothing is shared
  */
 export function shareCalls(target: string, changes: () => number | undefined): SharedCalls {
-  const calls = createCallsInProgress()
+  const groupOf = createCallGroups()
 
   return (request, send) => {
     if (changes() === undefined) return send(request)
-    const group = calls.groupOf(`${request.cacheableRead!.identity} ${request.path}`)
+    const group = groupOf(`${request.cacheableRead!.identity} ${request.path}`)
     // A key takes longer to make, and is needed only if another call has the same identity and path.
     let key: string | undefined
     for (let call = group.latest; call !== undefined; call = call.previous) {
@@ -56,12 +56,12 @@ export function shareCalls(target: string, changes: () => number | undefined): S
       request.cancellation.hold(call)
       send(withCancellation(request, call.cancellation)).then(
         (response) => {
-          calls.remove(call)
+          call.leaveGroup()
           if (!call.isShared) return resolve(response)
           void distribute(call, response, resolve, reject)
         },
         (error: unknown) => {
-          calls.remove(call)
+          call.leaveGroup()
           request.cancellation.release(call)
           reject(error)
           for (const waiter of call.removeAllWaiters()) waiter.reject(error)

@@ -3,6 +3,7 @@ import type { OnEvent } from '../events.ts'
 import { requestIds } from '../request-record.ts'
 import type { Priority, RequestRecord } from '../request-record.ts'
 import type { OutboundRequest } from '../send.ts'
+import { stateByKey } from '../state-by-key.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 
 /** The parts of a request that the semaphore needs. */
@@ -46,6 +47,11 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+/** The slots of one key. */
+interface OccupiedSlots {
+  count: number
+}
+
 /** The share of the slots up to which background requests get their turns ahead of interactive ones. */
 const BACKGROUND_SHARE = 0.1
 
@@ -56,17 +62,16 @@ const BACKGROUND_SHARE = 0.1
  */
 export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptions): Semaphore {
   const waiters = createWaitingRequests<Waiter>(queue)
-  /** Occupied slots, by key. */
-  const slotsByKey = new Map<string, number>()
+  const slotsOf = stateByKey(createOccupiedSlots, ({ count }) => count === 0)
   let running = 0
   let background = 0
 
-  const hasItsShare = (key: string): boolean => (slotsByKey.get(key) ?? 0) >= share()
+  const hasItsShare = (key: string): boolean => slotsOf(key).count >= share()
 
   function occupySlot({ fairnessKey, priority, record }: SlotRequest, slots: number): void {
     running++
     if (priority === 'background') background++
-    slotsByKey.set(fairnessKey, (slotsByKey.get(fairnessKey) ?? 0) + 1)
+    slotsOf(fairnessKey).count++
     record.slotAcquired(running, slots)
   }
 
@@ -116,13 +121,15 @@ export function createSemaphore({ limit, share, queue, onEvent }: SemaphoreOptio
     release({ fairnessKey, priority }) {
       running--
       if (priority === 'background') background--
-      const remaining = slotsByKey.get(fairnessKey)! - 1
-      if (remaining > 0) slotsByKey.set(fairnessKey, remaining)
-      else slotsByKey.delete(fairnessKey)
+      slotsOf(fairnessKey).count--
       if (waiters.size() > 0) admitWaiters()
     },
     admitWaiters,
     isFull: () => running >= limit(),
     state: () => ({ running, waiting: waiters.size(), waitingInBackground: waiters.background(), limit: limit() }),
   }
+}
+
+function createOccupiedSlots(): OccupiedSlots {
+  return { count: 0 }
 }

@@ -132,6 +132,23 @@ t.test('a key at its full share lets others go first, and alone it gets all slot
   t.same(order.slice(4), ['other', 'other', 'alone', 'alone'], 'two for each')
 })
 
+t.test('a key keeps its count of slots, no matter how many other keys come and go', async (t) => {
+  const semaphore = createSemaphore({ ...slots(4, 2), queue: 100, onEvent() {} })
+  const { take, order } = takers(semaphore)
+  take('busy', 'busy')
+  for (let key = 0; key < 5000; key++) {
+    take(`key ${key}`)
+    semaphore.release(slotRequest(`key ${key}`))
+  }
+  take('other', 'third')
+  take('busy', 'other')
+
+  semaphore.release(slotRequest('third'))
+  await settle()
+
+  t.equal(order.at(-1), 'other', 'the busy key has its full share')
+})
+
 t.test('background requests wait behind interactive ones', async (t) => {
   const semaphore = createSemaphore({ ...slots(3), queue: 100, onEvent() {} })
   const { take, order } = takers(semaphore)
