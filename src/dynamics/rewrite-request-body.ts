@@ -43,7 +43,7 @@ export function rewriteRequestBody(next: Send, limit: number): Stage {
 
 function rewriteAtOnce(body: Buffer, transform: TextTransform): Buffer {
   const text = textOf(body)
-  const out = rewriteComplete(transform, text)
+  const out = rewriteComplete(transform, [text])
   return out === text ? body : bytesOf(out)
 }
 

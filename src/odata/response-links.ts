@@ -25,48 +25,50 @@ export interface ResponseLinkOptions {
  * @see https://docs.oasis-open.org/odata/odata-json-format/v4.01/odata-json-format-v4.01.html#ControlInformation
  */
 export function responseLinks(map: UrlMap, options: ResponseLinkOptions = {}): TextTransform {
-  const kind = {
-    rule: map.downstream,
-    urlHints: map.target.urlHints,
-    names: options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS,
-  }
-  let before = ''
-  let pending = ''
+  return new ResponseLinks(map, options.backgroundOperation === true ? BACKGROUND_LINKS : LINKS)
+}
 
-  function turn(text: string, end: number): string {
-    const edits = linksIn(text, before, end, kind)
-    before = end >= KEPT ? text.slice(end - KEPT, end) : (before + text.slice(0, end)).slice(-KEPT)
-    pending = text.slice(end)
+/** A class: functions that are created for each response would cost more than the links of most. */
+class ResponseLinks implements TextTransform {
+  readonly #map: UrlMap
+  /** The names of members that are links. */
+  readonly #names: ReadonlySet<string>
+  #before = ''
+  #pending = ''
+
+  constructor(map: UrlMap, names: ReadonlySet<string>) {
+    this.#map = map
+    this.#names = names
+  }
+
+  push(chunk: string): string {
+    const text = this.#pending + chunk
+    const before = this.#before
+    const end = decidedEnd(text, before, this.#map.downstream, this.#names)
+    const edits = linksIn(text, before, end, this.#map, this.#names)
+    this.#before = end >= KEPT ? text.slice(end - KEPT, end) : (before + text.slice(0, end)).slice(-KEPT)
+    this.#pending = text.slice(end)
     return splice(text, end, edits)
   }
 
-  return {
-    push(chunk) {
-      const text = pending + chunk
-      return turn(text, decidedEnd(text, before, kind))
-    },
-    end() {
-      return turn(pending, pending.length)
-    },
-    complete(text) {
-      return splice(text, text.length, linksIn(text, '', text.length, kind))
-    },
-    skip(bytes) {
-      const end = KEPT + decidingCharacters(kind.rule)
-      if (pending !== '' || bytes.length < end || kind.urlHints.some((hint) => holds(bytes, hint))) return false
-      const tail = textOf(bytes, bytes.length - end)
-      if (decidedEnd(tail, '', kind) < tail.length) return false
-      before = tail.slice(-KEPT)
-      return true
-    },
+  last(chunk: string): string {
+    const text = this.#pending + chunk
+    return splice(text, text.length, linksIn(text, this.#before, text.length, this.#map, this.#names))
   }
-}
 
-/** A kind of link: its members, and how they are rewritten. */
-interface Kind {
-  readonly rule: UrlRule
-  readonly urlHints: readonly string[]
-  readonly names: ReadonlySet<string>
+  end(): string {
+    return this.last('')
+  }
+
+  skip(bytes: Buffer): boolean {
+    const { target, downstream } = this.#map
+    const end = KEPT + decidingCharacters(downstream)
+    if (this.#pending !== '' || bytes.length < end || mayHoldUrl(bytes, target.hostInitials)) return false
+    const tail = textOf(bytes, bytes.length - end)
+    if (decidedEnd(tail, '', downstream, this.#names) < tail.length) return false
+    this.#before = tail.slice(-KEPT)
+    return true
+  }
 }
 
 const AT = 0x40
@@ -80,16 +82,25 @@ const LONGEST_NAME = MAX_LINK_ANNOTATION_LENGTH + 1
 const LOOK_BACK = 256
 const KEPT = LOOK_BACK + LONGEST_NAME + 8 + MAX_NAME_DISTANCE
 
-function linksIn(text: string, before: string, end: number, { rule, urlHints, names }: Kind): readonly Edit[] {
+/** What follows the colon of a scheme; the second is written by PHP and some .NET serializers. */
+const SLASHES = ['//', '\\/\\/'] as const
+
+function linksIn(
+  text: string,
+  before: string,
+  end: number,
+  { target, downstream }: UrlMap,
+  names: ReadonlySet<string>,
+): readonly Edit[] {
   const edits: Edit[] = []
-  for (const hint of urlHints) {
+  for (const slashes of SLASHES) {
     const sorted = edits.length
-    for (let at = text.indexOf(hint); at !== -1 && at < end; at = text.indexOf(hint, at + 2)) {
-      if (text.charCodeAt(at - 1) !== COLON) continue
+    for (let at = text.indexOf(slashes); at !== -1 && at < end; at = text.indexOf(slashes, at + 2)) {
+      if (text.charCodeAt(at - 1) !== COLON || !target.hostInitials.includes(text.charAt(at + slashes.length))) continue
       // `"https:` or `"http:`
       const quote = text.charCodeAt(at - 7) === QUOTE ? at - 7 : at - 6
       if (text.charCodeAt(quote) !== QUOTE || !isLink(text, before, quote, names)) continue
-      const found = rewriteJsonUrl(rule, untilQuote(text, quote + 1, decidingCharacters(rule)))
+      const found = rewriteJsonUrl(downstream, untilQuote(text, quote + 1, decidingCharacters(downstream)))
       if (found !== undefined) edits.push({ from: quote + 1, to: quote + 1 + found.length, put: found.replacement })
     }
     if (sorted > 0 && edits.length > sorted) edits.sort((one, other) => one.from - other.from)
@@ -97,13 +108,16 @@ function linksIn(text: string, before: string, end: number, { rule, urlHints, na
   return edits
 }
 
-/** Searches the last letter first: an upper-case letter is rare, and one byte is found many times faster than three. */
-function holds(bytes: Buffer, hint: string): boolean {
-  return bytes.includes(hint.charCodeAt(hint.length - 1)) && bytes.includes(hint, 0, 'latin1')
+/** Searches single letters first: an upper-case letter is rare, and one byte is found many times faster than three. */
+function mayHoldUrl(bytes: Buffer, hostInitials: string): boolean {
+  for (const initial of hostInitials) {
+    if (bytes.includes(initial.charCodeAt(0)) && bytes.includes(`//${initial}`, 0, 'latin1')) return true
+  }
+  return bytes.includes('\\/\\/', 0, 'latin1')
 }
 
 /** The start of the last link, if its URL continues in the next chunk; otherwise the end. */
-function decidedEnd(text: string, before: string, { rule, names }: Kind): number {
+function decidedEnd(text: string, before: string, rule: UrlRule, names: ReadonlySet<string>): number {
   const floor = Math.max(0, text.length - decidingCharacters(rule))
   let quote = text.length - 1
   while (quote >= floor && text.charCodeAt(quote) !== QUOTE) quote--

@@ -2,8 +2,8 @@
 export interface TargetAddress {
   /** Its origins in lower case, without a default port. Requests are sent to the first. */
   readonly origins: readonly string[]
-  /** Text that each of its URLs in a body contains, and few others: `//c`, `//C`, or two escaped slashes. */
-  readonly urlHints: readonly string[]
+  /** The first character of its host, in both letter cases. The URLs of most other hosts start with another one. */
+  readonly hostInitials: string
   /** Path of the service, without a trailing slash: `/api/data/v9.2`. */
   readonly apiRoot: string
   /** Matches the start of a path that is already one of the target's own, and needs no rewriting. */
@@ -33,15 +33,12 @@ export function targetAddress(apiUrl: string): TargetAddress {
   const ofDynamics = /^(?:.*\/api\/data\/v\d+\.\d+|\/data|\/v2\.0\/.+)$/.test(apiRoot)
   return {
     origins: other === undefined ? [origin] : [origin, other],
-    urlHints: [...new Set([`//${host[0]!}`, `//${host[0]!.toUpperCase()}`]), ESCAPED_SLASHES],
+    hostInitials: host[0]! + host[0]!.toUpperCase(),
     apiRoot,
     ownPath: ownPath(apiRoot),
     batchUrls: ofDynamics ? 'as written' : 'relative',
   }
 }
-
-/** The double slash of PHP and some .NET serializers. */
-const ESCAPED_SLASHES = '\\/\\/'
 
 /** The path at the target for `path`, raw and below the gateway's base. */
 export function upstreamPath(target: TargetAddress, path: string): string {

@@ -12,15 +12,25 @@ export interface TextTransform {
   end(): string
   /** Replaces `end` when a long text is buffered: returns it in pieces, each of which takes little time. */
   endInPieces?(): Iterable<string>
-  /** Like `push` and `end` for a complete body, without the search for text that may continue in a next chunk. */
-  complete?(text: string): string
+  /** Replaces the last `push` and `end`, without the search for text that may continue in a next chunk. */
+  last?(text: string): string
   /** Whether `bytes` are forwarded unchanged; if so they count as pushed. Avoids converting a large body to text. */
   skip?(bytes: Buffer): boolean
 }
 
-/** The result of an unused `transform` for a complete body. */
-export function rewriteComplete(transform: TextTransform, text: string): string {
-  return transform.complete === undefined ? transform.push(text) + transform.end() : transform.complete(text)
+/**
+ * The result of an unused `transform` for a complete body, in the pieces that arrived. They are not joined first: V8
+ * would copy the joined text to search it.
+ */
+export function rewriteComplete(transform: TextTransform, pieces: readonly string[]): string {
+  const last = pieces.length - 1
+  let out = ''
+  for (let index = 0; index < last; index++) out += transform.push(pieces[index]!)
+  return out + rewriteLast(transform, pieces[last] ?? '')
+}
+
+function rewriteLast(transform: TextTransform, text: string): string {
+  return transform.last === undefined ? transform.push(text) + transform.end() : transform.last(text)
 }
 
 /** `bytes` from `from` on as Latin-1 text. */

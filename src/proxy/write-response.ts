@@ -68,11 +68,15 @@ function withoutBody(raw: ServerResponse): Sink {
 /** Responses up to this Content-Length are written at once, because their rest is already on its way. */
 const COALESCE_BELOW_BYTES = 64 * 1024
 
+/** Instead of an array for each response without a body. Nothing is ever added to it. */
+const NO_PIECES: string[] = []
+
 /** For a body that has arrived: one write. */
 class CoalescedResponse implements Sink, Deferred {
   resume: (() => void) | undefined = undefined
   readonly #raw: ServerResponse
   readonly #parts: ResponseParts
+  #pieces: string[] = NO_PIECES
   #text = ''
 
   constructor(raw: ServerResponse, parts: ResponseParts) {
@@ -81,15 +85,19 @@ class CoalescedResponse implements Sink, Deferred {
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#text === '') this.#parts.detect?.(chunk)
-    this.#text += textOf(chunk)
+    const text = textOf(chunk)
+    if (this.#pieces !== NO_PIECES) this.#pieces.push(text)
+    else {
+      this.#parts.detect?.(chunk)
+      this.#pieces = [text]
+    }
     return true
   }
 
   end(): void {
     const { transform } = this.#parts
     try {
-      if (transform !== undefined) this.#text = rewriteComplete(transform, this.#text)
+      this.#text = transform === undefined ? this.#pieces.join('') : rewriteComplete(transform, this.#pieces)
     } catch (cause) {
       return this.fail(cause)
     }

@@ -8,7 +8,7 @@ import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
 import { rewriteChunk } from '../../src/odata/text-transform.ts'
 import { downstreamUrl, urlMap } from '../../src/odata/url-map.ts'
-import { byteByByte, inChunks, cutPositions, shares, inOneChunk } from '../support/chunkings.ts'
+import { byteByByte, inChunks, cutPositions, onceComplete, shares, inOneChunk } from '../support/chunkings.ts'
 import { replaceValues } from '../support/json-oracle.ts'
 import { randomJson } from '../support/random-json.ts'
 
@@ -255,6 +255,7 @@ t.test('chunk borders at any byte do not change the result', async (t) => {
         const once = inChunks(responseLinks(short), bytes, [])
         assert.equal(once.replaceAll('\\/', '/'), expected.replaceAll('\\/', '/'))
         assert.equal(inChunks(responseLinks(short), bytes, cutPositions(bytes.length, cuts)), once)
+        assert.equal(onceComplete(responseLinks(short), bytes, cutPositions(bytes.length, cuts)), once)
         assert.equal(byteByByte(responseLinks(short), bytes), once)
       }),
       { numRuns: 500 },
@@ -268,9 +269,12 @@ t.test('a page cut in two at each of its bytes is the same page', async (t) => {
       `"${org}:443/api/data/v9.2/x","w":"${root}"}]}`,
   )
   const expected = inOneChunk(responseLinks(short), page.toString())
-  const differing = Array.from(page, (_, cut) => inChunks(responseLinks(short), page, [cut])).filter(
-    (text) => text !== expected,
-  )
 
-  t.same(differing, [])
+  for (const rewritten of [inChunks, onceComplete]) {
+    const all = Array.from(page, (_, cut) => rewritten(responseLinks(short), page, [cut]))
+    t.same(
+      all.filter((text) => text !== expected),
+      [],
+    )
+  }
 })
