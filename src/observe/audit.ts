@@ -60,7 +60,8 @@ function audit(app: FastifyInstance, { targets, auditLog }: Options, registered:
     // An address that is not a path is refused.
     const resourcePath = resourcePathOf(address, upstreamPath(address, path)) ?? ''
     request.auditedBatch = { writes: [], isComplete: false }
-    reply.raw.once('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
+    // Before the exchange is over, which releases the response's headers.
+    reply.raw.prependOnceListener('close', () => auditLog.write(auditLines(request, reply, name, resourcePath)))
     done()
   })
   registered()

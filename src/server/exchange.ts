@@ -82,8 +82,13 @@ function onClose(this: WithReply): void {
   this[REPLY] = undefined
   const { request } = reply
   const { cancellation, done } = request.exchange as RequestExchange
+  const { socket } = this.req as { readonly socket: WithExchange }
+  // The rest of the request's body may still fail.
+  if (this.req.complete && socket[LAST] === request.exchange) socket[LAST] = undefined
   if (!this.writableFinished) cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
   done(request, reply)
+  // A request that waited for long is in V8's old generation, and would keep what came later there, too.
+  request.exchange.responseHeaders = undefined
 }
 
 /** Fastify's reply for a response; absent once its exchange has ended. */
@@ -105,7 +110,10 @@ export function idOf(requestId: string | undefined): string {
   return requestId !== undefined && REQUEST_ID.test(requestId) ? requestId : newRequestId()
 }
 
-/** The last exchange on a connection, for error responses below the gateway's handler. */
+/**
+ * The last exchange on a connection, for error responses below the gateway's handler. It is released when both the
+ * request and its response are complete: kept until the next request, it would reach V8's old generation.
+ */
 export function lastExchange(socket: Socket): Exchange | undefined {
   return (socket as WithExchange)[LAST]
 }
@@ -114,7 +122,7 @@ export function lastExchange(socket: Socket): Exchange | undefined {
 const LAST = Symbol('the last exchange')
 
 interface WithExchange {
-  [LAST]?: Exchange
+  [LAST]?: Exchange | undefined
 }
 
 /** A class, because one is created for every request. */
