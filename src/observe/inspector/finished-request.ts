@@ -24,7 +24,9 @@ export interface FinishedRequest {
   readonly namesUser: boolean
   readonly exchange: Exchange
   readonly reached: ReachedTarget | undefined
-  /** The names of the headers of a response that the gateway made; `undefined`: the exchange has those of Dynamics. */
+  /** The headers of Dynamics' response, flat. The exchange releases them at its end. */
+  readonly responseHeaders: Exchange['responseHeaders']
+  /** The names of the headers of a response that the gateway made. */
   readonly ownHeaders: readonly string[] | undefined
   readonly captured: Captured | undefined
 }
@@ -56,6 +58,7 @@ export function finishedOf(
         raw.headers[idHeader!] !== undefined),
     exchange,
     reached,
+    responseHeaders: exchange.responseHeaders,
     ownHeaders: exchange.responseHeaders === undefined ? Object.keys(reply.getHeaders()) : undefined,
     captured,
   }
@@ -65,10 +68,10 @@ export function finishedOf(
 const OBJECT_BYTES = 4096
 
 /** Bytes that a finished request holds on to: its texts, and the piece of memory that its response's head is part of. */
-export function bytesOfFinished({ requestTarget, rawHeaders, exchange, captured }: FinishedRequest): number {
+export function bytesOfFinished({ requestTarget, rawHeaders, responseHeaders, captured }: FinishedRequest): number {
   let bytes = OBJECT_BYTES + 2 * requestTarget.length
   for (const text of rawHeaders) bytes += 2 * text.length
-  bytes += exchange.responseHeaders?.[0]?.buffer.byteLength ?? 0
+  bytes += responseHeaders?.[0]?.buffer.byteLength ?? 0
   const { requestBody = '', responseBody = '' } = captured ?? {}
   return bytes + 2 * (requestBody.length + responseBody.length)
 }

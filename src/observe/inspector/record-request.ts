@@ -8,8 +8,9 @@ import { attemptsOf, rounded, timesOf } from './timeline.ts'
 
 /** The inspector's record of a finished request. */
 export function recordOf(finished: FinishedRequest): InspectorRecord {
-  const { at, method, requestTarget, rawHeaders, facts, exchange, reached, ownHeaders, captured } = finished
-  const { record, responseHeaders } = exchange
+  const { at, method, requestTarget, rawHeaders, facts, exchange, reached, responseHeaders, ownHeaders, captured } =
+    finished
+  const { record } = exchange
   const { status, ms, entitySet, caller } = facts
   return {
     id: exchange.id,
