@@ -90,12 +90,12 @@ const QUERY_FUNCTION = /\.\w+[\s+]*\(/
 /** `RetrieveMetadataChanges` does not report changes of the options of a global choice. */
 const OPTION_SETS = /option/i
 
-/** Whether a query may read rows of other tables than that of the path. */
-export function readsOtherTables(query: string): boolean {
+/** Whether a query may read rows of other tables than that of the path. Programs repeat their queries. */
+export const readsOtherTables = cachedByText((query): boolean => {
   if (query.length < 2) return false
   const navigation = navigationOf(query)
   return navigation === undefined || navigation.names.length > 0 || navigation.query !== undefined
-}
+})
 
 /** Whether a client asks for the changes since its last request. It must get the newest ones. */
 function tracksChanges(path: string, prefer: string | undefined): boolean {
