@@ -55,7 +55,7 @@ export interface Head {
   /** The first header that asks for another method than the request's. */
   override: string | undefined
   /** The headers that name the user by e-mail address or object id, in any spelling, flat as received. */
-  userHeaders: string[] | undefined
+  userHeaders: readonly string[] | undefined
   /** The first of them that is spelt in another way than the settings have it. */
   userVariant: string | undefined
   /** What all its `Prefer` lines ask for. */
@@ -164,7 +164,7 @@ export function readHead(rawHeaders: readonly string[], required?: string, nameO
     const { name } = known
     head.size += spelt.length + value.length + LINE_OVERHEAD
     if (name === required) head.required = joined(head.required, value)
-    if (known.namesUser) (head.userHeaders ??= []).push(spelt, value)
+    if (known.namesUser) head.userHeaders = [...(head.userHeaders ?? []), spelt, value]
     switch (name) {
       case 'host':
         head.host = joined(head.host, value)
