@@ -6,8 +6,7 @@ import type { buildConnector } from 'undici'
 import { announcedLifetime } from './idle-lifetime.ts'
 import type { IdleLifetime } from './idle-lifetime.ts'
 import { optimizingParserLater } from './parser-optimization.ts'
-import { pausable } from './pausable-socket.ts'
-import type { PausableSocket } from './pausable-socket.ts'
+import { PausableSocket } from './pausable-socket.ts'
 import type { CarryingConnection } from './pausing.ts'
 
 /** How a request got its connection: opened for it, opened in advance, or used before. */
@@ -91,11 +90,14 @@ export class PooledConnection implements CarryingConnection {
   }
 
   get isOpen(): boolean {
-    return this.#ready !== undefined || this.#hasOpenSocket
+    return this.#ready !== undefined || this.#hasOpenSocket()
   }
 
-  /** Whether undici has an open socket. Its own `stats` would be an object of six values for each request. */
-  get #hasOpenSocket(): boolean {
+  /**
+   * Whether undici has an open socket. Its own `stats` would be an object of six values for each request. Not a getter:
+   * V8 calls its runtime for a private one.
+   */
+  #hasOpenSocket(): boolean {
     return this.#isConnected && this.#opened?.destroyed === false
   }
 
@@ -218,7 +220,7 @@ export class PooledConnection implements CarryingConnection {
 
   #onOpened(socket: Socket): void {
     this.#opened = socket
-    this.socket = pausable(socket)
+    this.socket = new PausableSocket(socket)
     this.idleSince = this.#completed = performance.now()
   }
 
@@ -236,7 +238,7 @@ export class PooledConnection implements CarryingConnection {
 
   #onDrain(): void {
     if (this.#phase === 'ended') void this.client.destroy()
-    else if ((this.#phase === 'complete' || this.#phase === 'failed') && this.#hasOpenSocket) this.#free()
+    else if ((this.#phase === 'complete' || this.#phase === 'failed') && this.#hasOpenSocket()) this.#free()
   }
 
   #free(): void {

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 
 import { createAgent } from '../../src/outbound/agent.ts'
-import { pausable } from '../../src/outbound/pausable-socket.ts'
+import { PausableSocket } from '../../src/outbound/pausable-socket.ts'
 import { socketService } from '../support/connection-fixture.ts'
 
 t.setTimeout(60_000)
@@ -182,7 +182,7 @@ t.test('requests with a short timeout do not extend a long one', async (t) => {
 
 t.test('a socket that is not connected yet is silent', async (t) => {
   const silent = await new Promise<boolean>((resolve) => {
-    pausable(new Socket()).watchResponse(50, { onInactive: () => resolve(true) })
+    new PausableSocket(new Socket()).watchResponse(50, { onInactive: () => resolve(true) })
     // The timer alone does not keep the process alive.
     const limit = setTimeout(resolve, 30_000, false)
     t.teardown(() => clearTimeout(limit))

@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import { NO_PROXIES } from '../../src/config/proxies.ts'
 import { createConnectionPool } from '../../src/outbound/connection-pool.ts'
 import { createConnector } from '../../src/outbound/connector.ts'
-import { pausable } from '../../src/outbound/pausable-socket.ts'
+import { PausableSocket } from '../../src/outbound/pausable-socket.ts'
 import { rawHeader } from '../../src/outbound/raw-headers.ts'
 import { listenOnFreePort, pause } from '../support/connection-fixture.ts'
 import { until } from '../support/until.ts'
@@ -186,5 +186,5 @@ t.test('a fast response over TLS keeps its connection', async (t) => {
 })
 
 t.test('a socket without a handle has nothing to send', async (t) => {
-  t.equal(pausable(new Socket()).sending, false)
+  t.equal(new PausableSocket(new Socket()).sending, false)
 })
