@@ -29,7 +29,7 @@ export type CreateStage = (next: Send) => Stage
 
 /** Sends requests through stages, in the order in which they are listed, and then with `innermost`. */
 export function chain(creators: readonly CreateStage[], innermost: Send): Send {
-  const stages = creators.map((create, index) => create(sendFrom(index + 1)))
+  const stages = creators.map((create, index) => withAllMembers(create(sendFrom(index + 1))))
   return sendFrom(0)
 
   /** Sends requests through the stages from `first` on. */
@@ -111,4 +111,9 @@ export function chain(creators: readonly CreateStage[], innermost: Send): Send {
     }
     throw reason
   }
+}
+
+/** The stage with all members, also those that it leaves out: V8 finds a member sooner in objects of one form. */
+function withAllMembers({ enter, answered, failed, ended }: Stage): Stage {
+  return { enter, answered, failed, ended } as Stage
 }
