@@ -101,7 +101,7 @@ export function connect(
   const circuit = createCircuit(emit)
   const deadlines = createDeadlines(target.totalTimeout)
   const uploads = createUploadShare(() => concurrencyControl.semaphore.state().limit, target.queue, emit)
-  const rates = readRates(concurrencyControl.applyHint, emit)
+  const rates = readRates(concurrencyControl.applyHint)
   const gate: Gate = {
     holdReason: (cancellation) => (pauseWindow.shouldHold(cancellation) ? PAUSED : undefined),
     connected: circuit.connected,

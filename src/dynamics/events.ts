@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/logger.ts'
 import type { LimitReason } from './concurrency/adaptive-limit.ts'
-import type { Limit, Rates } from './limits/parse.ts'
+import type { Limit } from './limits/parse.ts'
 import type { RequestIds } from './request-record.ts'
 import type { RetryableFailure } from './retry-policy.ts'
 
@@ -38,8 +38,6 @@ export type DynamicsEvent =
   | { readonly kind: 'circuit'; readonly state: 'closed' }
   /** Dynamics refused the access token; `repeated`: the request is retried with a new one. */
   | ({ readonly kind: 'token-refused'; readonly repeated: boolean } & RequestIds)
-  /** The remaining limits reported by Dynamics; `undefined` when it reports none. */
-  | ({ readonly kind: 'rates' } & Rates)
 
 /** Receives each event synchronously; must not throw. */
 export type OnEvent = (event: DynamicsEvent) => void
@@ -82,8 +80,6 @@ export function logEvents(log: Pick<Logger, 'info' | 'warn'>, target: string | u
           : log.info(facts, 'circuit closed: Dynamics can be reached again')
       case 'token-refused':
         return log.warn(facts, 'access token refused by Dynamics')
-      case 'rates':
-        return undefined
     }
   }
 }

@@ -76,8 +76,6 @@ export function eventCounters(): EventCounters {
         return tokenRefused.count(target, event.repeated ? 'sent again' : 'given up')
       case 'concurrency':
         return limitChanges.count(target, event.reason)
-      case 'rates':
-        return undefined
     }
   }
 

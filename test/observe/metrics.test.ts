@@ -84,7 +84,6 @@ t.test('counts what happens on the way to Dynamics', async (t) => {
   watch({ kind: 'token-refused', repeated: true, id })
   watch({ kind: 'token-refused', repeated: false, id })
   watch({ kind: 'concurrency', limit: 4, reason: 'hint' })
-  watch({ kind: 'rates', requests: 1, seconds: 1, parallel: 1 })
 
   await includes(
     t,

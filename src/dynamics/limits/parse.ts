@@ -55,7 +55,7 @@ export interface Rates {
 }
 
 /** Reads the rate headers of a response; `undefined` without them. */
-export function ratesOf(response: UpstreamResponse): Rates | undefined {
+export function ratesOf(response: Pick<UpstreamResponse, 'headers'>): Rates | undefined {
   const requests = amount(header(response, 'x-ms-ratelimit-burst-remaining-xrm-requests'))
   const seconds = amount(header(response, 'x-ms-ratelimit-time-remaining-xrm-requests'))
   const parallel = amount(header(response, 'x-ms-dop-hint'))
