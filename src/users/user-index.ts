@@ -30,9 +30,12 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
   const byId = new Map<string, Row>()
   /** One row, or several with the same address or id. */
   const byKey = new Map<string, Row | readonly Row[]>()
+  /** The users that were found since rows last changed. */
+  const picked = new Map<string, FoundUser>()
 
   return {
     apply(rows) {
+      if (rows.length > 0) picked.clear()
       for (const row of rows) {
         const change = row as Row
         const id = isDeleted(change) ? change['id'] : change['systemuserid']
@@ -43,9 +46,14 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
       }
     },
     find(named) {
-      const found = byKey.get('email' in named ? named.email.toLowerCase() : named.objectId)
+      const key = 'email' in named ? named.email.toLowerCase() : named.objectId
+      const known = picked.get(key)
+      if (known !== undefined) return known
+      const found = byKey.get(key)
       if (found === undefined) return undefined
-      return pickUser(Array.isArray(found) ? found : [found], named, emailColumns).user
+      const { user } = pickUser(listOf(found), named, emailColumns)
+      if (user !== undefined) picked.set(key, user)
+      return user
     },
     size: () => byId.size,
   }

@@ -47,6 +47,8 @@ t.test('a shared address is ambiguous until the other user is deleted or disable
   index.apply([row(3, { internalemailaddress: 'else@contoso.com' })])
   t.match(index.find({ email: 'ada@contoso.com' }), { objectId: id(2) })
   t.match(index.find({ email: 'else@contoso.com' }), { objectId: id(4) })
+  index.apply([row(3, { internalemailaddress: 'else@contoso.com', isdisabled: true })])
+  t.equal(index.find({ email: 'else@contoso.com' }), undefined, 'a user who was found before')
   t.end()
 })
 
