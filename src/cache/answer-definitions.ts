@@ -50,9 +50,10 @@ export function answerDefinitions({
   return async (request, slot, stored, isConfirmable) => {
     const isConfirmed = isConfirmable && isOfCurrentEpoch(stored)
     const freshFor = (): number => currentAt(stored, isConfirmed) + schemaCache - now()
-    if (freshFor() > 0) {
+    const freshNow = freshFor()
+    if (freshNow > 0) {
       schema.checkInBackground(request)
-      if (answers.isAllowed(request, stored, freshFor())) return answers.hit(request, stored, freshFor())
+      if (answers.isAllowed(request, stored, freshNow)) return answers.hit(request, stored, freshNow)
       request.record.cacheStatus = 'fwd=request'
       return fetchAndStore(request, slot)
     }

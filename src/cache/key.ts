@@ -93,5 +93,5 @@ export function identityOf(
     if (user === undefined || !('onBehalfOf' in user)) return undefined
     return `person ${user.onBehalfOf.tenantId} ${user.onBehalfOf.objectId}`
   }
-  return callerId === undefined ? 'application user' : `user ${callerId[0].toLowerCase()} ${callerId[1].toLowerCase()}`
+  return callerId === undefined ? 'application user' : `user ${callerId[0]} ${callerId[1].toLowerCase()}`
 }
