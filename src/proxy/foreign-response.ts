@@ -45,34 +45,37 @@ function isOfNetwork(status: number): boolean {
   return status === 407 || status === 511
 }
 
-/** Detects a page by the first bytes of a body (those of JSON decoded): throws an OwnError with a message for the log. */
-type PageDetector = (bytes: Buffer) => void
-
 /**
- * The check that refuses a page with another content type, by the first bytes of the body; `undefined` when the body
- * may start like a page. Web filters send their page with any content type, or without one.
+ * The check that refuses a page with another content type; `undefined` when the body may start like a page. Web filters
+ * send their page with any content type, or without one.
  *
  * @param path outbound path and query
  */
-export function pageDetector(
-  { status, contentType, contentEncoding, isDownload }: ResponseHead,
-  path: string,
-): PageDetector | undefined {
-  if (status < 200 || status >= 300) return undefined
+export function pageDetector(head: ResponseHead, path: string): PageDetector | undefined {
+  const { status, contentType, isDownload } = head
+  if (status < 200 || status >= 300 || isDownload) return undefined
   const kind = kindOf(contentType)
-  if ((kind !== 'json' && kind !== 'untyped') || isDownload || mayHoldPage(path)) return undefined
-  // JSON is decoded here, because it may contain links.
-  if (kind === 'json' && status === 200) return pageInsteadOfJson(contentType)
-  return detector(status, contentType, kind === 'json' ? undefined : contentEncoding)
+  return kind === 'json' || kind === 'untyped' ? new PageDetector(head, path) : undefined
 }
 
-/** The usual detector. It depends on the content type only, so there is not a new one for each response. */
-const pageInsteadOfJson = cachedByText((contentType) => detector(200, contentType, undefined))
+/** Detects a page by the first bytes of the body. Only then the path is examined, because hardly any body is one. */
+export class PageDetector {
+  readonly #head: ResponseHead
+  readonly #path: string
 
-function detector(status: number, contentType: string, contentEncoding: string | undefined): PageDetector {
-  return (bytes) => {
-    const plain = decode(bytes, contentEncoding, MAX_LOOK_BYTES)
-    if (plain === undefined || !beginsLikePage(plain)) return
+  constructor(head: ResponseHead, path: string) {
+    this.#head = head
+    this.#path = path
+  }
+
+  /**
+   * @param bytes those of JSON decoded, because it is decoded for its links
+   * @throws OwnError whose message is for the log
+   */
+  check(bytes: Buffer): void {
+    const { status, contentType, contentEncoding } = this.#head
+    const plain = isJson(contentType) ? bytes : decode(bytes, contentEncoding, MAX_LOOK_BYTES)
+    if (plain === undefined || !beginsLikePage(plain) || mayHoldPage(this.#path)) return
     throw new OwnError(inOneLine(explainForeign({ status, contentType, isPage: true })!))
   }
 }

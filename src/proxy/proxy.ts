@@ -233,7 +233,6 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
     const { status, headers, contentEncoding, coding: coded } = head
     exchange.record.dynamicsRequestId = head.requestId
     refuseForeign(response, head, path, target)
-    const detect = pageDetector(head, path)
     const body = status < 400 ? response.body : explained(response.body, head, request)
     const isOfRows = limit !== undefined && status === 200
     if (isOfRows && !isJson(head.contentType)) throw new NotACollection('this address has none')
@@ -256,7 +255,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       hasBody: method !== 'HEAD' && status !== 204 && status !== 304,
       coding,
       transform,
-      detect,
+      pageDetector: pageDetector(head, path),
       refuse: bodyRefusal(body, reply, outbound),
     })
     measure(exchange)

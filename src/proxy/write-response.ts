@@ -8,6 +8,7 @@ import type { TextTransform } from '../odata/text-transform.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
 import { atEndOfTurn } from '../server/end-of-turn.ts'
 import type { Deferred } from '../server/end-of-turn.ts'
+import type { PageDetector } from './foreign-response.ts'
 
 /** The parts of a response to the caller. */
 export interface ResponseParts {
@@ -23,7 +24,7 @@ export interface ResponseParts {
   /** Rewrites links. */
   readonly transform: TextTransform | undefined
   /** Throws when the first decoded bytes of the body show that the response is not Dynamics' own. */
-  readonly detect?: ((firstBytes: Buffer) => void) | undefined
+  readonly pageDetector?: PageDetector | undefined
   /** Responds with an error instead of a body that cannot be forwarded, if nothing has been sent yet. */
   readonly refuse: (cause: unknown) => void
 }
@@ -88,7 +89,7 @@ class CoalescedResponse implements Sink, Deferred {
     const text = textOf(chunk)
     if (this.#pieces !== NO_PIECES) this.#pieces.push(text)
     else {
-      this.#parts.detect?.(chunk)
+      this.#parts.pageDetector?.check(chunk)
       this.#pieces = [text]
     }
     return true
@@ -146,7 +147,7 @@ export const HIGH_WATER_BYTES = 256 * 1024
  *
  * @until Node writes a corked response in order
  */
-function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponseParts, begin: () => void): Sink {
+function streamed(raw: ServerResponse, { transform, pageDetector, refuse }: ResponseParts, begin: () => void): Sink {
   let corked: ServerResponse['socket'] = null
   let hasArrived = false
   let hasBegun = false
@@ -154,7 +155,7 @@ function streamed(raw: ServerResponse, { transform, detect, refuse }: ResponsePa
   const sink: Sink = {
     resume: undefined,
     write: (chunk) => {
-      if (!hasArrived) detect?.(chunk)
+      if (!hasArrived) pageDetector?.check(chunk)
       hasArrived = true
       const piece = transform === undefined ? chunk : rewriteChunk(transform, chunk)
       // A transform may buffer text that it cannot decide on yet.
