@@ -17,7 +17,7 @@ export function decodedSink(coding: ContentCoding, plain: Sink): DecodedSink {
       if (!plain.write(chunk)) decoder.pause()
     }),
   )
-  decoder.on('end', () => attempt(plain.end))
+  decoder.on('end', () => attempt(() => plain.end()))
   decoder.on('error', (error) => plain.fail(error))
   const sink: DecodedSink = {
     resume: undefined,

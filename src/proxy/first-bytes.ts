@@ -16,12 +16,11 @@ export function withFirstBytes(body: ResponseBody, look: (bytes: Buffer) => void
     onClose: (callback) => body.onClose(callback),
     pipeTo(sink) {
       let isFirst = true
-      const write = sink.write
       body.pipeTo({
         write(chunk) {
           if (isFirst) look(chunk)
           isFirst = false
-          return write(chunk)
+          return sink.write(chunk)
         },
         end: () => sink.end(),
         fail: (reason) => sink.fail(reason),
