@@ -142,6 +142,8 @@ t.test('an HTML file of a file column passes', async (t) => {
     ['/accounts(1)/sample_file/$value', HTML],
     ['/accounts(1)/sample_file/%24value', HTML],
     ['/accounts(1)/sample_file/$value?size=full', HTML],
+    ['/accounts(1)/sample_file/$value', { 'content-type': 'application/json' }],
+    ['/accounts(1)/sample_file/$value', { 'content-type': 'text/plain' }],
     ['/Image/download.aspx?Entity=account', HTML],
     ['/sample_Export()', { ...HTML, 'content-disposition': 'attachment; filename=a.html' }],
   ] as const) {
