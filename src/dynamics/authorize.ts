@@ -4,7 +4,7 @@ import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-responses.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { unlessCancelled } from './cancellation.ts'
-import type { AuthorizedSend } from './dispatch.ts'
+import type { Stage } from './chain.ts'
 import type { OnEvent } from './events.ts'
 import { requestIds } from './request-record.ts'
 import { header } from './send.ts'
@@ -12,30 +12,42 @@ import type { UpstreamResponse, OutboundRequest, Send } from './send.ts'
 
 /**
  * Sends with an access token of the request's own source, or of `credential`. When Dynamics 365 responds with 401, the
- * token was revoked before it expired
- * (nothing was executed), and the request is retried with a new one, if its body is still available. The
- * caller never sees a 401 that is not about the caller.
+ * token was revoked before it expired (nothing was executed), and the request is retried with a new one, if its body is
+ * still available. The caller never sees a 401 that is not about the caller.
  *
  * @throws TokenRefused when the new token is refused as well, UserClaimsRequired when Dynamics asks more of the person
  */
-export function authorize(send: AuthorizedSend, credential: AccessTokens, onEvent: OnEvent): Send {
-  async function again(
-    request: OutboundRequest,
-    refused: string,
-    refusal: UpstreamResponse,
-  ): Promise<UpstreamResponse> {
+export function authorize(next: Send, credential: AccessTokens, onEvent: OnEvent): Stage {
+  return {
+    enter(request) {
+      const authorization = (request.tokens ?? credential).authorization()
+      if (typeof authorization !== 'string') return sendWithToken(request, authorization)
+      request.authorization = authorization
+      return undefined
+    },
+    answered: (response, request) => (response.status === 401 ? again(request, response) : response),
+  }
+
+  async function sendWithToken(request: OutboundRequest, token: Promise<string>): Promise<UpstreamResponse> {
+    request.authorization = await tokenFor(request, token)
+    const response = await next(request)
+    return response.status === 401 ? again(request, response) : response
+  }
+
+  async function again(request: OutboundRequest, refusal: UpstreamResponse): Promise<UpstreamResponse> {
     const challenge = header(refusal, 'www-authenticate') ?? ''
     const why = refusalOf(refusal, challenge)
     refusal.body.dump()
     const tokens = request.tokens ?? credential
-    tokens.discard(refused, claimsOf(challenge))
+    tokens.discard(request.authorization!, claimsOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
     onEvent({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
 
     request.record.willResend('token-refused')
     const renewed = await tokenFor(request, tokens.authorization())
-    const response = await send(request, renewed)
+    request.authorization = renewed
+    const response = await next(request)
     if (response.status !== 401) return response
     const challenged = header(response, 'www-authenticate') ?? ''
     const still = refusalOf(response, challenged)
@@ -43,23 +55,6 @@ export function authorize(send: AuthorizedSend, credential: AccessTokens, onEven
     // A claims challenge that only the person can meet goes to the caller, also after the retry.
     if (request.tokens !== undefined) tokens.discard(renewed, claimsOf(challenged))
     throw new TokenRefused({ cause: still })
-  }
-
-  function withToken(request: OutboundRequest, authorization: string): Promise<UpstreamResponse> {
-    return send(request, authorization).then((response) =>
-      response.status === 401 ? again(request, authorization, response) : response,
-    )
-  }
-
-  return (request) => {
-    let authorization
-    try {
-      authorization = (request.tokens ?? credential).authorization()
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    if (typeof authorization === 'string') return withToken(request, authorization)
-    return tokenFor(request, authorization).then((token) => withToken(request, token))
   }
 }
 

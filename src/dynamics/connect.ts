@@ -142,9 +142,9 @@ export function connect(
       concurrencyControl.measure,
       (next) => breakCircuit(next, circuit),
       (next) => retry(next, budget, emit),
+      (next) => authorize(next, credential, emit), // the last stage, so that each attempt has a currently valid token
     ],
-    // Innermost, so that each attempt has a currently valid token.
-    authorize(longReads(dispatch(agent, target.url.origin, timeouts, gate), address), credential, emit),
+    longReads(dispatch(agent, target.url.origin, timeouts, gate), address),
   )
 
   return {

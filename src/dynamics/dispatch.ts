@@ -8,7 +8,7 @@ import { Cancellation } from './cancellation.ts'
 import type { CancellationHolder } from './cancellation.ts'
 import { RequestRecord } from './request-record.ts'
 import { withRetryAdvice } from './retry-advice.ts'
-import type { UpstreamResponse, ResponseBody, OutboundRequest, Sink } from './send.ts'
+import type { UpstreamResponse, ResponseBody, OutboundRequest, Send, Sink } from './send.ts'
 
 /** There was no response, or it was truncated. The error of undici is the `cause`. */
 export class Failure extends OwnError {
@@ -48,11 +48,8 @@ export interface Gate {
   readonly connected: () => void
 }
 
-/** Sends one request with its Authorization header. */
-export type AuthorizedSend = (request: OutboundRequest, authorization: string) => Promise<UpstreamResponse>
-
 /**
- * Puts a request on a connection of `reads` or `writes`: a request that must not be repeated, or is a retry, uses young
+ * Puts a request with its `authorization` on a connection of `reads` or `writes`: a request that must not be repeated, or is a retry, uses young
  * connections, which Dynamics has hardly ever just closed.
  *
  * @throws Failure without a response, or the reason of `gate` not to send
@@ -62,8 +59,8 @@ export function dispatch(
   origin: string,
   timeouts: Timeouts,
   gate: Gate,
-): AuthorizedSend {
-  return (request, authorization) =>
+): Send {
+  return (request) =>
     new Promise((resolve, reject) => {
       // A retry must not meet a second connection that Dynamics has just closed.
       const isFirstRead = request.repeatable === 'read' && request.record.attempts === 0
@@ -77,7 +74,7 @@ export function dispatch(
           origin,
           path: request.path,
           method: request.method as Dispatcher.HttpMethod,
-          headers: headersOf(request, authorization),
+          headers: headersOf(request),
           body: request.body ?? null,
           // Coarse. An earlier deadline for the head has its own timer, in `deadline`.
           headersTimeout: timeouts.head,
@@ -88,13 +85,13 @@ export function dispatch(
     })
 }
 
-function headersOf({ headers, record }: OutboundRequest, authorization: string): string[] {
+function headersOf({ headers, authorization, record }: OutboundRequest): string[] {
   const traceparent = record.attemptTraceparent()
   // `concat` copies once; a literal with `...` grows several times.
   return headers.concat(
     traceparent === undefined
-      ? ['authorization', authorization]
-      : ['authorization', authorization, 'traceparent', traceparent],
+      ? ['authorization', authorization!]
+      : ['authorization', authorization!, 'traceparent', traceparent],
   )
 }
 

@@ -4,18 +4,17 @@ import { MAX_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { type Field, fieldLines } from '../odata/header-fields.ts'
 import type { TargetAddress } from '../odata/target-address.ts'
 import { bytesOf } from '../odata/text-transform.ts'
-import type { AuthorizedSend } from './dispatch.ts'
-import type { OutboundRequest } from './send.ts'
+import type { OutboundRequest, Send } from './send.ts'
 import { unwrapped } from './unwrap-part.ts'
 
 /**
  * Sends a read whose address is too long for Dynamics as the only request of a `$batch`, where it may have twice the
  * length. Innermost, so that everything around it sees a GET and the response to it: limits, retries, tokens, links.
  */
-export function longReads(send: AuthorizedSend, address: TargetAddress): AuthorizedSend {
-  return (request, authorization) => {
-    if (request.path.length <= MAX_ADDRESS_CHARACTERS) return send(request, authorization)
-    return send(batchOf(request, address), authorization).then((response) => unwrapped(response, request))
+export function longReads(send: Send, address: TargetAddress): Send {
+  return (request) => {
+    if (request.path.length <= MAX_ADDRESS_CHARACTERS) return send(request)
+    return send(batchOf(request, address)).then((response) => unwrapped(response, request))
   }
 }
 

@@ -20,6 +20,8 @@ export interface OutboundRequest {
   readonly path: string
   /** The source of its access token; default: the credential of the target. */
   readonly tokens?: AccessTokens | undefined
+  /** The value of its Authorization header. The sending chain sets it for each attempt. */
+  authorization?: string | undefined
   /** Flat: name, value, name, value. Without Authorization, Host and framing. */
   readonly headers: readonly string[]
   /** `undefined`: none. A Buffer can be sent again, a Readable once. */

@@ -161,6 +161,7 @@ export async function proxy(app: FastifyInstance, options: ProxyOptions): Promis
       path: upstream + query,
       headers,
       tokens,
+      authorization: undefined,
       body: hasBody ? raw : undefined,
       bodyLength: length === undefined ? undefined : Number(length),
       repeatable: repeatableAs(method, headers),

@@ -7,7 +7,7 @@ import { authorityRequest } from '../../src/credentials/authority-request.ts'
 import { AuthorityFailure } from '../../src/credentials/failure.ts'
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
 import { dispatch } from '../../src/dynamics/dispatch.ts'
-import type { AuthorizedSend } from '../../src/dynamics/dispatch.ts'
+import type { Send } from '../../src/dynamics/send.ts'
 import { createAgent } from '../../src/outbound/agent.ts'
 import type { OutboundAgent } from '../../src/outbound/agent.ts'
 import { outbound, socketService, text } from '../support/connection-fixture.ts'
@@ -42,9 +42,10 @@ async function slowServer(t: Test): Promise<SlowServer> {
 }
 
 /** Sends to Dynamics without the rest of the gateway. */
-function sender({ agent, origin }: SlowServer): AuthorizedSend {
+function sender({ agent, origin }: SlowServer): Send {
   const gate = { holdReason: () => undefined, connected() {} }
-  return dispatch(agent, origin, { head: 30_000, idle: 30_000 }, gate)
+  const send = dispatch(agent, origin, { head: 30_000, idle: 30_000 }, gate)
+  return (request) => send({ ...request, authorization: 'Bearer token' })
 }
 
 t.test('a request to the authority whose time is over does not wait for a connection any longer', async (t) => {
@@ -96,12 +97,12 @@ t.test('a cancelled request to Dynamics leaves the queue at once', async (t) => 
   const server = await slowServer(t)
   const { paths, connections, answer } = server
   const send = sender(server)
-  const first = send(outbound({ path: '/first' }), 'Bearer token')
+  const first = send(outbound({ path: '/first' }))
   await until(() => paths.length === 1)
 
   const cancellation = new Cancellation()
-  const queued = send(outbound({ path: '/queued', cancellation }), 'Bearer token')
-  const last = send(outbound({ path: '/last' }), 'Bearer token')
+  const queued = send(outbound({ path: '/queued', cancellation }))
+  const last = send(outbound({ path: '/last' }))
   const left = t.rejects(queued, { message: 'the caller left' })
   cancellation.cancel(new Error('the caller left'))
   await left
@@ -119,9 +120,9 @@ t.test('a request that waited can be cancelled on its connection, too', async (t
   const server = await slowServer(t)
   const { paths, connections, answer } = server
   const send = sender(server)
-  const first = send(outbound({ path: '/first' }), 'Bearer token')
+  const first = send(outbound({ path: '/first' }))
   const cancellation = new Cancellation()
-  const queued = send(outbound({ path: '/queued', cancellation }), 'Bearer token')
+  const queued = send(outbound({ path: '/queued', cancellation }))
   await until(() => paths.length === 1)
   answer()
   t.equal(await text(await first), '{}')
