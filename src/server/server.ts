@@ -45,15 +45,23 @@ export function inboundServer(
   // Node forgets header lines beyond a number, and an Origin after them vanishes; the door counts them instead.
   server.maxHeadersCount = 0
   server.maxConnections = settings.maxConnections
-  const answerOn = endStalled(server, settings.bodyTimeout)
-  server.on('request', handler)
+  const { begin, responseOn } = endStalled(server, settings.bodyTimeout)
+  // One listener for both: Node copies the list of several for each request.
+  const onRequest: RequestListener = (request, response) => {
+    begin(request, response)
+    handler(request, response)
+  }
+  server.on('request', onRequest)
   // 100 Continue is sent when the gateway reads the body, not before.
-  server.on('checkContinue', handler)
+  server.on('checkContinue', (request, response) => {
+    begin(request, response, request.socket.bytesWritten)
+    handler(request, response)
+  })
   // What else it expects is refused at the door; Node would answer by itself.
-  server.on('checkExpectation', handler)
+  server.on('checkExpectation', onRequest)
   // Node's types say Duplex, for servers that are handed other streams. This one reads from connections only.
   server.on('clientError', (error, socket) => {
-    respondToClientError(error, socket as Socket, answerOn(socket as Socket), cors, refused)
+    respondToClientError(error, socket as Socket, responseOn(socket as Socket), cors, refused)
   })
   server.on('connect', ({ headers }, socket) => {
     const id = idOf(headers['x-request-id'] as string | undefined)

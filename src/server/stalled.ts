@@ -4,19 +4,30 @@ import type { Socket } from 'node:net'
 import { RequestTooSlow } from '../errors.ts'
 import { endRequestWith } from './raw-response.ts'
 
+/** Watches the connections of a server for progress. */
+export interface StallWatch {
+  /**
+   * A request begins on its connection.
+   *
+   * @param writtenBefore bytes written before its caller began to wait for 100 Continue
+   */
+  readonly begin: (request: IncomingMessage, response: ServerResponse, writtenBefore?: number) => void
+  /** The last response in progress on a connection, if any. */
+  readonly responseOn: (socket: Socket) => ServerResponse | undefined
+}
+
 /**
  * Ends connections without progress for `timeoutMs` milliseconds although it is the caller's turn: a body that
  * stops arriving, or a response that is not read. Slow progress is allowed: a gigabyte may take its time.
  *
  * Node's own socket timeouts take the part of a write that the system takes at once for progress, so a caller that
  * takes nothing would hold its place twice as long. They see nothing of a large write that a slow caller takes, either.
- *
- * @returns the last response in progress on a connection, if any
  */
-export function endStalled(server: Server, timeoutMs: number): (socket: Socket) => ServerResponse | undefined {
+export function endStalled(server: Server, timeoutMs: number): StallWatch {
   // One entry for a connection and not for every request: the garbage collector looks through all that are new.
   const connections = new Map<Socket, Carried>()
-  function carry({ socket }: IncomingMessage, response: ServerResponse, writtenBefore: number | undefined): void {
+  // The request's socket: a response has none while earlier ones on the connection are in progress.
+  function begin({ socket }: IncomingMessage, response: ServerResponse, writtenBefore?: number): void {
     const carried = connections.get(socket)
     if (carried !== undefined) {
       carried.response = response
@@ -28,11 +39,6 @@ export function endStalled(server: Server, timeoutMs: number): (socket: Socket) 
     socket.once('close', () => connections.delete(socket))
   }
 
-  // The request's socket: a response has none while earlier ones on the connection are in progress.
-  server.prependListener('request', (request, response) => carry(request, response, undefined))
-  server.prependListener('checkExpectation', (request, response) => carry(request, response, undefined))
-  server.prependListener('checkContinue', (request, response) => carry(request, response, request.socket.bytesWritten))
-
   // Checks are counted instead of time: a suspended process has not observed a stall.
   const timer = setInterval(() => {
     for (const [socket, carried] of connections) {
@@ -41,7 +47,7 @@ export function endStalled(server: Server, timeoutMs: number): (socket: Socket) 
     }
   }, timeoutMs / CHECKS).unref()
   server.on('close', () => clearInterval(timer))
-  return (socket) => connections.get(socket)?.response
+  return { begin, responseOn: (socket) => connections.get(socket)?.response }
 }
 
 /** How many checks fit into the timeout. */
