@@ -66,7 +66,7 @@ const keyedHeader = cachedByText((spelt): { readonly prefix: string; readonly le
   return { prefix: prefixOf(name), leftOutOf: usesWithout(name) }
 })
 
-/** What comes before the value of a header. */
+/** What comes before the value of a header in a key. */
 function prefixOf(name: string): string {
   return `\n${name}:`
 }

@@ -29,9 +29,10 @@ export function createRefusedIdentities(now: () => number): RefusedIdentities {
       else note(ofEntitySet, keyOf(identity, entitySet))
     },
     refusedAt(identity, entitySet) {
-      // Most users were never refused anything:.
-      if (last.size === 0 || !last.has(identity)) return ofAllUsers
-      if (entitySet === undefined) return Math.max(ofAllUsers, timeIn(last, identity))
+      const lastOfUser = last.get(identity)
+      // Dynamics has refused nothing to most users: they need no key.
+      if (lastOfUser === undefined) return ofAllUsers
+      if (entitySet === undefined) return Math.max(ofAllUsers, lastOfUser)
       return Math.max(ofAllUsers, timeIn(ofAllRows, identity), timeIn(ofEntitySet, keyOf(identity, entitySet)))
     },
   }

@@ -45,11 +45,11 @@ const AGE = Buffer.from('age')
 
 /** A response made from the stored one, with its age at `now`. */
 export function responseFrom({ headers, body, sentAt }: StoredResponse, now: number): UpstreamResponse {
-  return { status: 200, headers: [...headers, AGE, bytesOf(String(secondsSince(sentAt, now)))], body: bodyOf(body) }
+  return { status: 200, headers: [...headers, AGE, ageBytes(String(secondsSince(sentAt, now)))], body: bodyOf(body) }
 }
 
-/** Responses of one second have few different ages. */
-const bytesOf = cachedByText((text) => Buffer.from(text))
+/** The responses that are read within one second have few different ages. */
+const ageBytes = cachedByText((text) => Buffer.from(text))
 
 /**
  * The response to a request that Dynamics answered with 304. It has the headers of the 304, and those stored headers

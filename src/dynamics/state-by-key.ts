@@ -1,14 +1,14 @@
-/** The size of idle entries that are kept, in characters of their keys. Callers choose keys. */
+/** The size of idle entries that are kept, in characters. There is a limit because callers choose the keys. */
 const MAX_IDLE_CHARACTERS = 256 * 1024
-/** What an entry counts in addition to its key. */
+/** The size of an entry besides its key. */
 const CHARACTERS_PER_ENTRY = 200
 
 /**
- * State for each key that is in use, such as the slots of a caller. Unlike in a plain `Map`, idle state is not removed at
- * once: V8 would have to replace the table of the `Map` every few milliseconds
- * (docs/decisions/cost-of-a-request.md), and the same keys come again.
+ * State for each key that is in use, such as the slots of a caller. Idle state stays until there is too much of it: if
+ * entries came and went with each request, V8 would replace the table of the `Map` every few milliseconds
+ * (docs/decisions/cost-of-a-request.md). The same keys usually come again.
  *
- * @returns finds the state of a key, or creates it. Idle state may be removed at each call.
+ * @returns finds the state of a key, or creates it; idle state of other keys may be removed then
  */
 export function stateByKey<State>(create: () => State, isIdle: (state: State) => boolean): (key: string) => State {
   const states = new Map<string, State>()
