@@ -54,7 +54,7 @@ export interface ConnectionState {
   /** Milliseconds until the end of the pause by a service protection limit, and how many requests wait for it. */
   readonly pauseMs: number
   readonly waitingForPause: number
-  /** The remaining limits in Dynamics' last response. */
+  /** The remaining limits that were read last. */
   readonly rates: Rates | undefined
 }
 

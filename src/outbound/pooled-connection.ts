@@ -94,8 +94,8 @@ export class PooledConnection implements CarryingConnection {
   }
 
   /**
-   * Whether undici has an open socket. Its own `stats` would be an object of six values for each request. Not a getter:
-   * V8 calls its runtime for a private one.
+   * Whether undici has an open socket. undici's own `stats` would create an object of six values for each request. It
+   * is not a getter, because V8 calls its runtime for a private one.
    */
   #hasOpenSocket(): boolean {
     return this.#isConnected && this.#opened?.destroyed === false

@@ -2,20 +2,22 @@ import type { UpstreamResponse } from '../send.ts'
 import { ratesOf } from './parse.ts'
 import type { Rates } from './parse.ts'
 
-/** What Dynamics says of its limits with every response. */
+/** Reads the remaining limits, which Dynamics reports with every response. */
 export interface RateReader {
   readonly read: (response: Pick<UpstreamResponse, 'headers'>) => void
+  /** The limits that were read last; `undefined` where Dynamics reports none. */
   readonly last: () => Rates | undefined
 }
 
-/** Only one of so many responses is considered, and read only after this time: looking through headers costs. */
-const CONSIDERED_EACH = 16
+/** One response of this number is considered, because even the clock costs something. */
+const RESPONSES_PER_CHECK = 16
+/** The shortest time between two readings. */
 const MIN_INTERVAL_MS = 100
 
 /**
- * Reads what Dynamics says of its limits, from time to time, because it changes slowly.
+ * Reads the limits of few responses, because they change slowly and looking through headers costs.
  *
- * @param suggest takes how many requests at once Dynamics suggests
+ * @param suggest receives the number of concurrent requests that Dynamics suggests
  * @param clock milliseconds, rising
  */
 export function readRates(
@@ -27,9 +29,8 @@ export function readRates(
   let nextRead = -Infinity
   return {
     read(response) {
-      // The clock is not read for each response either.
       if (skip-- > 0) return
-      skip = CONSIDERED_EACH - 1
+      skip = RESPONSES_PER_CHECK - 1
       const now = clock()
       if (now < nextRead) return
       nextRead = now + MIN_INTERVAL_MS

@@ -7,7 +7,7 @@ function hint(parallel: string): { readonly headers: readonly Buffer[] } {
   return { headers: ['content-length', '0', 'X-MS-DOP-Hint', parallel].map((text) => Buffer.from(text)) }
 }
 
-t.test('of many responses, few are read', async (t) => {
+t.test('the limits of few responses are read', async (t) => {
   let now = 1000
   const suggested: number[] = []
   const rates = readRates(
@@ -28,7 +28,7 @@ t.test('of many responses, few are read', async (t) => {
   t.same(rates.last(), { requests: undefined, seconds: undefined, parallel: 3 })
 })
 
-t.test('what is not a number is no hint', async (t) => {
+t.test('a hint that is not a positive number is ignored', async (t) => {
   for (const text of ['', 'many', '-1', '1e3', '0x10', '0']) {
     const rates = readRates(() => t.fail(text))
     rates.read(hint(text))
