@@ -46,8 +46,8 @@ function isOfNetwork(status: number): boolean {
 }
 
 /**
- * The check that refuses a page with another content type; `undefined` when the body may start like a page. Web filters
- * send their page with any content type, or without one.
+ * The check that refuses a page with another content type; `undefined` where the type or a download allows a page. Web
+ * filters send their page with any content type, or without one.
  *
  * @param path outbound path and query
  */
@@ -58,7 +58,7 @@ export function pageDetector(head: ResponseHead, path: string): PageDetector | u
   return kind === 'json' || kind === 'untyped' ? new PageDetector(head, path) : undefined
 }
 
-/** Detects a page by the first bytes of the body. Only then the path is examined, because hardly any body is one. */
+/** Detects a page by the first bytes of the body. The path is examined only then, because hardly any body is a page. */
 export class PageDetector {
   readonly #head: ResponseHead
   readonly #path: string
@@ -69,7 +69,7 @@ export class PageDetector {
   }
 
   /**
-   * @param bytes those of JSON decoded, because it is decoded for its links
+   * @param bytes the first bytes of the body. JSON is decoded already, for its links
    * @throws OwnError whose message is for the log
    */
   check(bytes: Buffer): void {

@@ -322,7 +322,7 @@ function withoutBodyHeaders(headers: readonly string[]): string[] {
   return headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
 }
 
-/** Notes how long the gateway itself took until the head was out. */
+/** Notes how long the gateway itself took until the head was ready. */
 function measure(exchange: Exchange): void {
   const { started, timings } = exchange
   exchange.gatewayMs = performance.now() - started - timings.token - timings.user - timings.wait - timings.dynamics

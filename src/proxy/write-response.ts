@@ -23,14 +23,14 @@ export interface ResponseParts {
   readonly coding: ContentCoding | undefined
   /** Rewrites links. */
   readonly transform: TextTransform | undefined
-  /** Throws when the first decoded bytes of the body show that the response is not Dynamics' own. */
+  /** Checks the first bytes of the body: they may show that the response is not Dynamics' own. */
   readonly pageDetector?: PageDetector | undefined
   /** Responds with an error instead of a body that cannot be forwarded, if nothing has been sent yet. */
   readonly refuse: (cause: unknown) => void
 }
 
 /**
- * Writes a response to the caller. A short or complete one is one write. Otherwise the body
+ * Writes a response to the caller. A short or complete one is a single write. Otherwise the body
  * is written as it arrives, no faster than the caller reads. A truncated one becomes an error if nothing has been sent;
  * later it resets the caller's connection. It is never ended as if it were complete.
  */
@@ -66,13 +66,13 @@ function withoutBody(raw: ServerResponse): Sink {
   return { resume: undefined, write: () => true, end: () => undefined, fail: () => undefined }
 }
 
-/** Responses up to this Content-Length are written at once, because their rest is already on its way. */
+/** Responses up to this Content-Length are a single write, because their rest is already on its way. */
 const COALESCE_BELOW_BYTES = 64 * 1024
 
 /** Instead of an array for each response without a body. Nothing is ever added to it. */
 const NO_PIECES: string[] = []
 
-/** For a body that has arrived: one write. */
+/** For a body that has arrived, or will soon: a single write. */
 class CoalescedResponse implements Sink, Deferred {
   resume: (() => void) | undefined = undefined
   readonly #raw: ServerResponse

@@ -23,11 +23,11 @@ export interface Exchange {
   readonly record: RequestRecord
   /** CORS headers, flat; `undefined` when no origin is listed. */
   cors: readonly string[] | undefined
-  /** Milliseconds of the gateway itself until the response's head was sent; `undefined` before. */
+  /** Milliseconds of the gateway itself until the response's head was ready; `undefined` before. */
   gatewayMs: number | undefined
   /** Ends the request early: when the caller disconnects, or after a timeout. */
   readonly cancellation: Cancellation
-  /** The headers of Dynamics' response, flat: name, value, name, value; `undefined` before it. */
+  /** The headers of Dynamics' response, flat: name, value, name, value; `undefined` before it and after the end. */
   responseHeaders: readonly Buffer[] | undefined
   /** The status that was written to the connection, past the response; `undefined`: none was. */
   status: number | undefined
@@ -87,7 +87,7 @@ function onClose(this: WithReply): void {
   if (this.req.complete && socket[LAST] === request.exchange) socket[LAST] = undefined
   if (!this.writableFinished) cancellation.cancel(new ClientDisconnected('the caller closed its connection'))
   done(request, reply)
-  // A request that waited for long is in V8's old generation, and would keep what came later there, too.
+  // A request that has waited for long is in V8's old generation. What it references stays until a full collection.
   request.exchange.responseHeaders = undefined
 }
 

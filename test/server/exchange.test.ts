@@ -18,9 +18,10 @@ async function serverOf(t: Test): Promise<{ readonly caller: Socket; readonly en
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
   app.addHook('onRequest', (request, reply, next) => {
     const { socket } = request.raw
-    const exchange = beginExchange(request, reply, () => ended.push({ exchange, socket, headers: responseHeaders() }))
+    const exchange = beginExchange(request, reply, () => {
+      ended.push({ exchange, socket, headers: exchange.responseHeaders })
+    })
     exchange.responseHeaders = [Buffer.from('odata-version'), Buffer.from('4.0')]
-    const responseHeaders = (): Exchange['responseHeaders'] => exchange.responseHeaders
     next()
   })
   app.get('/', () => 'ok')
