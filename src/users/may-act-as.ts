@@ -9,33 +9,30 @@ type Users = Pick<Policy, 'users'>
  * Whether a caller may name a user, before the user is looked up. `depends`: the row must be read, because the request
  * names the user by address and the settings list object ids, or the reverse.
  */
-export function mayName(policy: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
-  const { users } = policy
+export function mayName({ users }: Users, named: NamedUser): 'yes' | 'no' | 'depends' {
   if (users.includes('*')) return 'yes'
   if ('email' in named) {
-    if (mayActAs(policy, named.email)) return 'yes'
+    if (isAddressListed(users, named.email)) return 'yes'
     return users.some(isGuid) ? 'depends' : 'no'
   }
   if (users.includes(named.objectId)) return 'yes'
   return users.some((user) => user.includes('@')) ? 'depends' : 'no'
 }
 
-/** Whether a caller may act as a user that was looked up, by object id or address. */
+/** Whether a caller for which this depends on the row may act as the user that was looked up. */
 export function mayActAsFound({ users }: Users, { objectId, address }: FoundUser): boolean {
   if (objectId !== undefined && users.includes(objectId.toLowerCase())) return true
-  return address !== undefined && mayActAs({ users }, address)
+  return address !== undefined && isAddressListed(users, address)
 }
 
 /**
- * Whether a caller may name the user with this e-mail address.
+ * Whether `users` lists an e-mail address, or its domain.
  *
- * @param policy its `users` are `*`, addresses, or `@domain`
- * @param email must have exactly one `@`
+ * @param email matches nothing unless it has exactly one `@`
  */
-export function mayActAs({ users }: Users, email: string): boolean {
+function isAddressListed(users: Users['users'], email: string): boolean {
   const at = email.indexOf('@')
   if (at < 1 || at !== email.lastIndexOf('@') || /\s/.test(email)) return false
-  if (users.includes('*')) return true
   // Only ASCII is changed to lower case: some other letters would become ASCII, such as the Kelvin sign, which becomes
   // k.
   const folded = /^[\x21-\x7e]+$/.test(email) ? email.toLowerCase() : email

@@ -30,7 +30,7 @@ export function createUserIndex(emailColumns: EmailColumns): UserIndex {
   const byId = new Map<string, Row>()
   /** One row, or several with the same address or id. */
   const byKey = new Map<string, Row | readonly Row[]>()
-  /** The users that were found since rows last changed. */
+  /** The users that were found since rows last changed, by the same keys. */
   const picked = new Map<string, FoundUser>()
 
   return {
