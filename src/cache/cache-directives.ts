@@ -1,10 +1,11 @@
 import type { CacheDirectives } from '../dynamics/send.ts'
+import { cachedByText } from '../odata/cached-by-text.ts'
 
 /**
  * Reads `Cache-Control`. Of a directive that occurs twice, the stricter one counts. An age that is not a number allows
  * nothing from memory. `max-stale` is ignored: RFC 9111 does not require a stale response.
  */
-export function cacheDirectives(cacheControl: string): CacheDirectives {
+export const cacheDirectives = cachedByText((cacheControl): CacheDirectives => {
   const found = { noCache: false, noStore: false, onlyIfCached: false, maxAgeMs: Infinity, minFreshMs: 0 }
   for (const directive of cacheControl.split(',')) {
     const equals = directive.indexOf('=')
@@ -17,7 +18,7 @@ export function cacheDirectives(cacheControl: string): CacheDirectives {
     else if (name === 'min-fresh') found.minFreshMs = Math.max(found.minFreshMs, millisecondsOf(seconds) ?? Infinity)
   }
   return found
-}
+})
 
 function millisecondsOf(text: string): number | undefined {
   const [, seconds] = /^"?(\d+)"?$/.exec(text.trim()) ?? []
