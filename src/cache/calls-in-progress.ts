@@ -67,9 +67,9 @@ export class Call implements CancellationHolder {
       this.#group.latest = this.previous
       return
     }
-    let later = this.#group.latest
-    while (later !== undefined && later.previous !== this) later = later.previous
-    if (later !== undefined) later.previous = this.previous
+    let later = this.#group.latest!
+    while (later.previous !== this) later = later.previous!
+    later.previous = this.previous
   }
 
   get isShared(): boolean {

@@ -25,12 +25,18 @@ export function authorize(next: Send, credential: AccessTokens, onEvent: OnEvent
       request.authorization = authorization
       return undefined
     },
-    answered: (response, request) => (response.status === 401 ? again(request, response) : response),
+    answered,
   }
 
   async function sendWithToken(request: OutboundRequest, token: Promise<string>): Promise<UpstreamResponse> {
     request.authorization = await tokenFor(request, token)
-    const response = await next(request)
+    return answered(await next(request), request)
+  }
+
+  function answered(
+    response: UpstreamResponse,
+    request: OutboundRequest,
+  ): UpstreamResponse | Promise<UpstreamResponse> {
     return response.status === 401 ? again(request, response) : response
   }
 

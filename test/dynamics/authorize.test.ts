@@ -82,6 +82,18 @@ t.test('after a 401 the request is sent again with a new token and the same body
   t.same(events, [{ kind: 'token-refused', repeated: true, id: 'test' }])
 })
 
+t.test('a token that was waited for can be refused, too', async (t) => {
+  const origin = await service(t, ({ headers }, response) =>
+    answerJson(response, headers.authorization === 'Bearer old' ? 401 : 200, headers.authorization),
+  )
+  const credential = fixedToken('old', 'new')
+  const authorization = async (): Promise<string> => credential.authorization()
+  const { send } = connectionFixture(t, origin, {}, { ...credential, authorization })
+
+  t.equal(await text(await send(outbound())), '"Bearer new"')
+  t.same(credential.discarded, [['Bearer old', undefined]])
+})
+
 t.test('a second 401 is an error of the gateway, not of the caller', async (t) => {
   let requests = 0
   const origin = await service(t, (_, response) => {
