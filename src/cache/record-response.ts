@@ -1,7 +1,7 @@
 import type { UpstreamResponse, ResponseBody, Sink } from '../dynamics/send.ts'
 import { contentCoding, gunzipComplete, gzipped } from '../outbound/content-coding.ts'
 import { headerName } from '../outbound/raw-headers.ts'
-import { STORED_HEADERS } from './stored-response.ts'
+import { bufferOf, STORED_HEADERS } from './stored-response.ts'
 
 /** A response in the form in which it is stored. */
 export type RecordedBody = {
@@ -86,13 +86,6 @@ function factsOf({ headers }: UpstreamResponse): HeadFacts {
     }
   }
   return facts
-}
-
-/** A buffer with memory of its own: a slice would keep the complete pool in memory. */
-function bufferOf(text: string): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(text.length)
-  bytes.write(text, 'latin1')
-  return bytes
 }
 
 /**

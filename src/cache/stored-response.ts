@@ -49,7 +49,14 @@ export function responseFrom({ headers, body, sentAt }: StoredResponse, now: num
 }
 
 /** The responses that are read within one second have few different ages. */
-const ageBytes = cachedByText((text) => Buffer.from(text))
+const ageBytes = cachedByText(bufferOf)
+
+/** A buffer with memory of its own: a slice would keep the complete pool in memory. */
+export function bufferOf(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(text.length)
+  bytes.write(text, 'latin1')
+  return bytes
+}
 
 /**
  * The response to a request that Dynamics answered with 304. It has the headers of the 304, and those stored headers
