@@ -49,8 +49,8 @@ export interface Gate {
 }
 
 /**
- * Puts a request with its `authorization` on a connection of `reads` or `writes`: a request that must not be repeated, or is a retry, uses young
- * connections, which Dynamics has hardly ever just closed.
+ * Puts a request with its `authorization` on a connection of `reads` or `writes`. A request that must not be repeated,
+ * or is a retry, uses young connections, which Dynamics has hardly ever just closed.
  *
  * @throws Failure without a response, or the reason of `gate` not to send
  */
