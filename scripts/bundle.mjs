@@ -139,9 +139,11 @@ const { metafile } = await build({
   },
   banner: {
     // It is also a module that exports the function. The parentheses tell V8 that the function is called at once.
+    // Node defines some globals by getters. Called at each use, they took 0.4 µs per request.
     js:
       '((code) => typeof module === "object" ? module.exports = code : code)(' +
-      '(function (exports, require, module, __filename, __dirname) { "use strict";',
+      '(function (exports, require, module, __filename, __dirname) { "use strict"; ' +
+      'const { Buffer, performance, process } = globalThis;',
   },
   footer: { js: '}))' },
   plugins: [constants, leanUndici, apart],
