@@ -13,7 +13,10 @@ import type { OnUnreadable } from './unreadable-request.ts'
 /** Node's error for bytes that are not a request. */
 interface ParseError extends Error {
   readonly code?: string
+  /** The bytes that arrived together, which may begin with requests that were well-formed. */
   readonly rawPacket?: Buffer
+  /** How many of them Node had read. */
+  readonly bytesParsed?: number
 }
 
 /** CORS headers of a response, flat. */
@@ -27,7 +30,8 @@ export function respondToClientError(
   cors: CorsHeaders,
   refused: OnUnreadable,
 ): void {
-  if (isEnding(socket)) return
+  // What follows `Connection: close` is not a request. The response before it ends the connection.
+  if (isEnding(socket) || error.code === 'HPE_CLOSED_CONNECTION') return
   const respond = (): void => respondAlone(error, socket, response, cors, refused)
   if (response === undefined || response.writableFinished || response.destroyed) return respond()
   // Earlier requests on the connection get their own responses first.
@@ -58,10 +62,11 @@ function respondAlone(
   // A preconnected connection that was never used.
   const unused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
   if (responding || unreadable || unused) return void socket.destroy()
-  const refusal = errorFor(error)
+  const bytes = malformedBytes(error)
+  const refusal = errorFor(error.code, bytes)
   // The head of this request was valid; its body is not.
   if (response?.req.complete === false) return endRequestWith(socket, refusal)
-  const { id: given, method, address } = requestIn(error.rawPacket)
+  const { id: given, method, address } = requestIn(bytes)
   const id = idOf(given)
   refused({
     id,
@@ -72,7 +77,7 @@ function respondAlone(
     message: refusal.message,
     cause: error.code,
   })
-  endWith(socket, refusal, ['x-request-id', id, ...(cors(originIn(error.rawPacket)) ?? [])])
+  endWith(socket, refusal, ['x-request-id', id, ...(cors(originIn(bytes)) ?? [])])
 }
 
 /** The only `Origin` in `bytes`. */
@@ -81,10 +86,19 @@ function originIn(bytes: Buffer | undefined): string | undefined {
   return others.length === 0 ? first?.[1]?.trim() : undefined
 }
 
-function errorFor({ code, rawPacket }: ParseError): ResponseError {
+/** The bytes of the request that is malformed, without those of the requests before it. */
+function malformedBytes({ rawPacket, bytesParsed = 0 }: ParseError): Buffer | undefined {
+  const lastStart = bytesParsed - END_OF_HEAD.length
+  const previous = lastStart < 0 ? -1 : (rawPacket?.lastIndexOf(END_OF_HEAD, lastStart) ?? -1)
+  return previous === -1 ? rawPacket : rawPacket!.subarray(previous + END_OF_HEAD.length)
+}
+
+const END_OF_HEAD = '\r\n\r\n'
+
+function errorFor(code: string | undefined, bytes: Buffer | undefined): ResponseError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestTooSlow()
   if (code === 'HPE_HEADER_OVERFLOW') return new HeadTooLarge()
-  const { method, address } = requestIn(rawPacket)
+  const { method, address } = requestIn(bytes)
   // Node stops at a blank or a non-ASCII letter, which people put into addresses.
   const fault = address === undefined ? NOT_HTTP : targetFault(address)
   if (code === 'HPE_INVALID_METHOD' && fault === undefined) {

@@ -68,6 +68,49 @@ t.test('bytes that are not a request get a request id and a log line that shows 
   t.notMatch(log(), 'MARKER')
 })
 
+t.test('a malformed request is reported as itself, not as the one that arrived before it', async (t) => {
+  const gateway = await gatewayFor(t, { ALLOWED_ORIGINS: 'https://app.example.com' })
+  const to = { host: '127.0.0.1', port: Number(new URL(gateway.url).port) }
+  const first =
+    'GET /-/livez HTTP/1.1\r\nHost: localhost\r\nOrigin: https://app.example.com\r\nX-Request-Id: first\r\n\r\n'
+  const cases: [bytes: string, id: RegExp, status: number][] = [
+    ['nonsense\r\n\r\n', /^[0-9a-f-]{36}$/, 400],
+    ['{}\r\n\r\n', /^[0-9a-f-]{36}$/, 400],
+    ['GET /a b HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: second\r\n\r\n', /^second$/, 400],
+    ['BREW /a HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: second\r\n\r\n', /^second$/, 405],
+  ]
+  for (const [bytes, id, status] of cases) {
+    for (const before of [first, '', first.repeat(3)]) {
+      const answer = await rawRequest(to, before + bytes)
+
+      const refused = lastOf(answer)
+      t.equal(refused.status, status, bytes)
+      t.match(requestId(refused), id)
+      t.notMatch(refused.head, /access-control-allow-origin/i, 'it names no origin')
+    }
+  }
+})
+
+t.test('bytes after a request with Connection: close are not answered', async (t) => {
+  const { url, lines } = await gatewayFor(t)
+  const to = { host: '127.0.0.1', port: Number(new URL(url).port) }
+
+  const { body } = await rawRequest(
+    to,
+    'GET /-/livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nnonsense\r\n',
+  )
+
+  t.notMatch(body, /HTTP\/1\.1/)
+  t.notOk(lines.some(({ msg }) => msg === 'unreadable request refused'))
+})
+
+/** The last of several responses on a connection. */
+function lastOf({ head, body }: RawAnswer): RawAnswer {
+  const all = `${head}\r\n\r\n${body}`
+  const [ownHead = '', ownBody = ''] = all.slice(all.lastIndexOf('HTTP/1.1 ')).split('\r\n\r\n')
+  return { head: ownHead, body: ownBody, code: undefined, status: Number(ownHead.slice(9, 12)) }
+}
+
 function requestId({ head }: RawAnswer): string | undefined {
   return /^x-request-id: (\S+)$/im.exec(head)?.[1]
 }
