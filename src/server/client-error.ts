@@ -86,7 +86,10 @@ function originIn(bytes: Buffer | undefined): string | undefined {
   return others.length === 0 ? first?.[1]?.trim() : undefined
 }
 
-/** The bytes of the request that is malformed, without those of the requests before it. */
+/**
+ * The bytes of the request that is malformed, without the heads of the requests before it. The body of the previous one
+ * may still precede them.
+ */
 function malformedBytes({ rawPacket, bytesParsed = 0 }: ParseError): Buffer | undefined {
   const lastStart = bytesParsed - END_OF_HEAD.length
   const previous = lastStart < 0 ? -1 : (rawPacket?.lastIndexOf(END_OF_HEAD, lastStart) ?? -1)
