@@ -17,6 +17,8 @@ type ResponseError = Error &
  */
 export function respondWithError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { exchange, raw } = request
+  // The caller already has an error, because the rest of its body did not come as it should.
+  if (exchange.status !== undefined) return void reply.hijack()
   if (thrown instanceof ClientDisconnected || reply.raw.headersSent || reply.raw.destroyed) {
     reply.hijack()
     reply.raw.destroy()

@@ -9,6 +9,7 @@ import { listenOnFreePort } from '../support/connection-fixture.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
 import { rawRequest } from '../support/raw-http.ts'
 import type { RawAnswer } from '../support/raw-http.ts'
+import { until } from '../support/until.ts'
 
 t.test('a blank or a non-ASCII letter in the URL is reported, with a request id and a log line', async (t) => {
   const gateway = await gatewayFor(t)
@@ -102,6 +103,24 @@ t.test('bytes after a request with Connection: close are not answered', async (t
 
   t.notMatch(body, /HTTP\/1\.1/)
   t.notOk(lines.some(({ msg }) => msg === 'unreadable request refused'))
+})
+
+t.test('a request with a malformed body that then times out has one error, in the response and the log', async (t) => {
+  const gateway = await gatewayFor(t, { TOTAL_TIMEOUT: '300ms' })
+  // It closes its side only when the gateway closes the connection.
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(gateway.url).port), allowHalfOpen: true })
+  t.teardown(() => socket.destroy())
+  let received = ''
+  socket.on('data', (chunk) => (received += String(chunk))).on('error', () => undefined)
+  const head =
+    'POST /accounts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+  socket.write(`${head}2\r\n{"\r\nno chunk\r\n`)
+
+  const line = (): Record<string, unknown> | undefined => gateway.lines.find(({ msg }) => msg === 'request')
+  await until(() => line() !== undefined)
+
+  t.match(line(), { status: 400, code: 'GATEWAY_BAD_REQUEST' })
+  t.match(received, /^HTTP\/1\.1 400 [^]*"GATEWAY_BAD_REQUEST"/)
 })
 
 /** The last of several responses on a connection. */
