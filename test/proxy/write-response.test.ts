@@ -6,6 +6,7 @@ import { createGzip, gzipSync } from 'node:zlib'
 import t from 'tap'
 import type { Test } from 'tap'
 
+import { bodyOf } from '../../src/cache/stored-response.ts'
 import { responseBatch } from '../../src/odata/batch.ts'
 import { responseLinks } from '../../src/odata/response-links.ts'
 import { targetAddress } from '../../src/odata/target-address.ts'
@@ -301,4 +302,29 @@ t.test('a head that Node does not write becomes an error, with or without a body
     t.equal(response.status, 502)
     t.match(await response.text(), /Invalid character in header content/)
   }
+})
+
+t.test('responses that are ready in one turn of the event loop are written at its end', async (t) => {
+  const sentAtOnce: boolean[] = []
+  const ready: (() => void)[] = []
+  const url = await listening(t, (_request, response) => {
+    ready.push(() => {
+      writeResponse(bodyOf(Buffer.from('{}')), response, {
+        status: 200,
+        headers: [],
+        contentLength: '2',
+        hasBody: true,
+        coding: undefined,
+        transform: undefined,
+        refuse,
+      })
+      sentAtOnce.push(response.headersSent)
+    })
+    if (ready.length === 2) for (const write of ready) write()
+  })
+
+  const texts = await Promise.all([1, 2].map(async () => (await fetch(url)).text()))
+
+  t.strictSame(texts, ['{}', '{}'])
+  t.strictSame(sentAtOnce, [false, false])
 })
