@@ -110,6 +110,8 @@ function streamed(
     },
   })
 
+  // Nothing is read before Dynamics reads: a request may wait for long, and the output of a batch in JSON comes last.
+  body.pause()
   body.on('data', (chunk: Buffer) => {
     received += chunk.length
     // Dynamics may respond before it has read everything. Then undici closes only its own end, never the caller's
@@ -139,7 +141,8 @@ function streamed(
       if (!body.readableEnded)
         flowing.destroy(cancellation.reason ?? new OwnError('the body of the request ended early'))
     })
-  flowing.on('close', () => body.resume())
+  // undici listens only while it sends. An error without a listener would end the process.
+  flowing.on('error', () => {}).on('close', () => body.resume())
   return flowing
 
   /** Rewrites the waiting bytes in several turns of the event loop. Meanwhile nothing more is read. */

@@ -149,6 +149,21 @@ t.test('after a piece that cannot be rewritten no other is', async (t) => {
   t.equal(pushed, 1)
 })
 
+t.test('a body is not read before it is sent, and its end in the meantime ends the request only', async (t) => {
+  const body = new PassThrough()
+  const cancellation = new Cancellation()
+  const send = rewriting(() => cancellation.wait<UpstreamResponse>(() => undefined), 1_000_000)
+
+  const answering = send(streamed(body, cancellation, requestLinks(map)))
+  body.write('a'.repeat(10_000))
+  await sleep(20)
+  t.equal(body.readableLength, 10_000)
+  body.destroy(new Error('the caller disconnected'))
+  await until(() => body.closed)
+  cancellation.cancel(new Error('cancelled'))
+  await t.rejects(answering, { message: 'cancelled' })
+})
+
 t.test('a body is read no faster than it is sent', async (t) => {
   const body = new PassThrough()
   let taken: Readable | undefined

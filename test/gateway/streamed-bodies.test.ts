@@ -6,6 +6,7 @@ import t from 'tap'
 
 import { accountId } from '../../emulator/emulator.ts'
 import { gatewayFor } from '../support/gateway-for.ts'
+import { until } from '../support/until.ts'
 
 /** Sends `pieces` as chunks, and returns the status. */
 async function send(url: string, pieces: Iterable<Buffer>, headers: Record<string, string>): Promise<number> {
@@ -100,5 +101,27 @@ t.test('a body whose sender disconnects is not executed', async (t) => {
   outgoing.destroy()
   while (emulator.load.current > 0) await new Promise((resolve) => setTimeout(resolve, 5))
 
+  t.equal(emulator.executions, 0)
+})
+
+t.test('a body that fails while its request waits ends that request only', async (t) => {
+  const { url, emulator } = await gatewayFor(t)
+  emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 2 })
+  const paused = fetch(`${url}/accounts`)
+  await until(() => emulator.faults.dataverse.pending === 0)
+
+  const oversized = JSON.stringify({ requests: [{ id: '1', body: { description: 'x'.repeat(17 * 1024 * 1024) } }] })
+  const refused = fetch(`${url}/$batch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: oversized,
+  })
+  const halfway = request(`${url}/accounts`, { method: 'POST', headers: { 'content-length': 8_000_000 } })
+  halfway.on('error', () => undefined)
+  halfway.write(Buffer.alloc(3_000_000, ' '))
+  setTimeout(() => halfway.destroy(), 500)
+
+  t.equal((await refused).status, 413)
+  t.equal((await paused).status, 200)
   t.equal(emulator.executions, 0)
 })
