@@ -64,6 +64,8 @@ export function inboundServer(
     respondToClientError(error, socket as Socket, responseOn(socket as Socket), cors, refused)
   })
   server.on('connect', ({ headers }, socket) => {
+    // Node has removed its own listener from the connection. A reset without one would end the process.
+    socket.on('error', () => undefined)
     const id = idOf(headers['x-request-id'] as string | undefined)
     const refusal = new MethodNotAllowed()
     const { code, message } = refusal

@@ -301,6 +301,21 @@ t.test('a tunnel is refused', async (t) => {
   t.match(answer.head, /\r\nAllow: GET, /)
 })
 
+t.test('a caller that asks for a tunnel and resets its connection ends nothing else', async (t) => {
+  const server = await serverOf(t, (_request, response) => response.end())
+  const socket = dial(t, server)
+  const closed = new Promise((resolve) => {
+    server.on('connect', (_request, tunnel) => {
+      tunnel.on('close', resolve)
+      socket.resetAndDestroy()
+    })
+  })
+  socket.write('CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n')
+  await closed
+
+  t.match(await rawRequest(server, get('/')), { status: 200 })
+})
+
 const MEBIBYTE = 1024 * 1024
 
 async function serverOf(t: Test, handler: RequestListener, changes: Partial<typeof settings> = {}): Promise<Server> {
