@@ -3,8 +3,9 @@ import { Dispatcher } from 'undici'
 import { NO_PROXIES } from '../config/proxies.ts'
 import type { Proxies } from '../config/proxies.ts'
 import { createConnectionPool } from './connection-pool.ts'
-import type { ConnectionPool, IdleTimes } from './connection-pool.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 import { createConnector } from './connector.ts'
+import type { IdleTimes } from './idle-times.ts'
 import type { ConnectionUse } from './pooled-connection.ts'
 
 /** The agent for all requests to Microsoft Entra and Dynamics 365. */

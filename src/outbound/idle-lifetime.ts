@@ -18,6 +18,14 @@ export interface IdleLifetime {
   readonly isUnproven: (age: number) => boolean
 }
 
+/** How long the server keeps the connections of a pool. */
+export interface IdleLifetimes {
+  /** Those that have carried a request. */
+  readonly used: IdleLifetime
+  /** Those that were opened in advance. */
+  readonly unused: IdleLifetime
+}
+
 /**
  * The share of the idle lifetime in which a connection is safe for a write. The server closes connections only at the
  * end of the lifetime; half of it allows for late timers, and for differences between the servers of the environment.

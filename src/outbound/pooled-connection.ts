@@ -4,7 +4,7 @@ import { Client } from 'undici'
 import type { buildConnector } from 'undici'
 
 import { announcedLifetime } from './idle-lifetime.ts'
-import type { IdleLifetime } from './idle-lifetime.ts'
+import type { IdleLifetime, IdleLifetimes } from './idle-lifetime.ts'
 import { optimizingParserLater } from './parser-optimization.ts'
 import { PausableSocket } from './pausable-socket.ts'
 import type { CarryingConnection } from './pausing.ts'
@@ -17,8 +17,7 @@ export interface PoolOfConnection {
   readonly destination: buildConnector.Options
   readonly connect: buildConnector.connector
   readonly clientOptions: Client.Options
-  /** How long the server keeps used connections, and unused ones. */
-  readonly lifetimes: { readonly used: IdleLifetime; readonly unused: IdleLifetime }
+  readonly lifetimes: IdleLifetimes
   readonly onSend: (use: ConnectionUse) => void
   /** A connection was opened, or could not be. */
   readonly onOpened: (connection: PooledConnection, succeeded: boolean) => void
