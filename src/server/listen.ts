@@ -91,6 +91,14 @@ async function open(server: Server, host: string, port: number): Promise<string>
   return host
 }
 
+/**
+ * `address` as programs on this machine call it: a gateway that listens on all addresses is reached on loopback, and
+ * does not accept `0.0.0.0` as its host name.
+ */
+export function localAddress(address: string): string {
+  return address.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
+}
+
 /** `http://127.0.0.1:8080`, `http://[::1]:8080` */
 export function originOf({ address, family, port }: AddressInfo, scheme: 'http' | 'https'): string {
   return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import t from 'tap'
@@ -145,6 +147,18 @@ t.test('--fault with a number makes Entra refuse, and check explains it', async 
   const { said } = await demoFor(t, {}, ['--fault', 'AADSTS7000222'])
   await until(() => said().includes('A step failed'))
   t.match(said(), /AADSTS7000222/)
+})
+
+t.test('prints commands that reach a gateway on all addresses, or on a socket', async (t) => {
+  const { url, output } = await demoFor(t, {}, [], { HOST: '0.0.0.0', TRUST_NETWORK: 'true' })
+  t.match(url, /^http:\/\/127\.0\.0\.1:\d+$/)
+  t.notMatch(output, /\/\/0\.0\.0\.0/)
+  t.equal((await fetch(`${url}/accounts`)).status, 200)
+
+  const path = join(mkdtempSync('/tmp/demo-'), 'gateway.sock')
+  t.teardown(() => rmSync(dirname(path), { recursive: true }))
+  const onSocket = await demoFor(t, {}, [], { HOST: `unix:${path}` })
+  t.match(onSocket.output, `curl --unix-socket ${path} "http://localhost/accounts`)
 })
 
 t.test('suggests no user with IMPERSONATION=off', async (t) => {

@@ -51,7 +51,7 @@ export async function demo({ config, port, throttle, fault }: DemoOptions, io: I
     })
     process.on('SIGTERM', running.stop).on('SIGINT', running.stop)
     io.stdout.write(welcome(running, settings, replaced))
-    if (throttle === true) io.stdout.write(throttleHint(running.address))
+    if (throttle === true) io.stdout.write(throttleHint(running, settings))
     if (fault !== undefined) {
       io.stdout.write('`dynamics-gateway check` reports this error as follows:\n\n')
       const user = fault === 'no-delegate' ? 'adele.vance@contoso.com' : undefined

@@ -11,7 +11,7 @@ import { createTracer } from '../../observe/tracing/tracer.ts'
 import type { OutboundAgent } from '../../outbound/agent.ts'
 import type { ReplicaTimes } from '../../replicas/redis.ts'
 import { drainOf } from '../../server/drain.ts'
-import { listen } from '../../server/listen.ts'
+import { listen, localAddress } from '../../server/listen.ts'
 import { version } from '../version.ts'
 import { openHotSwap } from './hot-swap.ts'
 import { logTargets } from './log-targets.ts'
@@ -125,8 +125,7 @@ export async function run(
 
 /** The link that opens the inspector on this machine. */
 function linkOf(address: string, token: string): string {
-  const here = address.replace(/\/\/(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/, '//127.0.0.1')
-  return `${here}/-/inspector?token=${token}`
+  return `${localAddress(address)}/-/inspector?token=${token}`
 }
 
 function auditLogOf({ auditLog }: Settings, log: Logger): AuditLog | undefined {
