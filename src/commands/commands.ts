@@ -56,7 +56,7 @@ export const commands = {
       device: { type: 'boolean', description: 'shows a code to enter in a browser on another device' },
       config,
     },
-    status: '0 signed in, 2 not signed in',
+    status: '0 signed in, 1 invalid settings, 2 not signed in',
     run: async (options, io) =>
       (await import('./login/login.ts')).login(options, await withSettings(options.config, io)),
   }),
@@ -64,7 +64,7 @@ export const commands = {
     description: 'removes the stored sign-in',
     usage: 'logout [--config FILE]',
     options: { config },
-    status: '0',
+    status: '0 no sign-in is stored any more, 1 invalid settings',
     run: async (options, io) =>
       (await import('./login/logout.ts')).logout(options, await withSettings(options.config, io)),
   }),
@@ -76,7 +76,7 @@ export const commands = {
       port: redirectPort,
       config,
     },
-    status: '0 printed or granted, 2 refused',
+    status: '0 printed or granted, 1 invalid settings, 2 refused',
     run: async (options, io) => (await import('./consent.ts')).consent(options, await withSettings(options.config, io)),
   }),
   demo: command({
