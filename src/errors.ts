@@ -11,7 +11,7 @@ export const BadRequest = createError('GATEWAY_BAD_REQUEST', '%s', 400)
 /** The request itself names the user to act as; only the gateway may do that. */
 export const CallerIdNotAllowed = createError(
   'GATEWAY_CALLER_ID_NOT_ALLOWED',
-  'The header %s is set by the gateway. Leave it out, and name the user by e-mail address instead.',
+  'The header %s is set by the gateway. Leave it out, and name the user by e-mail address or Entra object id.',
   400,
 )
 
@@ -94,7 +94,7 @@ export const UserTokenForAnotherApp = createError(
 /** The environment accepts only requests with a person's token. */
 export const UserTokenRequired = createError(
   'GATEWAY_USER_TOKEN_REQUIRED',
-  "This environment is reached as the person who is signed in only: send the person's token for the gateway's app " +
+  "Only signed-in people can use this environment: send the person's token for the gateway's app " +
     'registration as "Authorization: Bearer".',
   401,
 )
@@ -102,7 +102,7 @@ export const UserTokenRequired = createError(
 /** Nobody has consented that the gateway's app reaches Dynamics for people. */
 export const UserConsentMissing = createError(
   'GATEWAY_USER_CONSENT_MISSING',
-  "The gateway's app may not reach Dynamics 365 for people yet: an administrator consents to its permission " +
+  "The gateway's app may not reach Dynamics 365 for people yet: an administrator must consent to its permission " +
     'user_impersonation; `dynamics-gateway consent` prints the address.',
   403,
 )
@@ -119,7 +119,7 @@ export const UserBlocked = createError(
 export const UserWithoutAccess = createError(
   'GATEWAY_USER_WITHOUT_ACCESS',
   'This person has no access in the tenant of the environment: the account is disabled, is not a guest of the tenant, ' +
-    'or is not assigned to the app.',
+    'or is not assigned to the app. Ask an administrator to change this.',
   403,
 )
 
@@ -154,7 +154,7 @@ export const UserAmbiguous = createError(
 /** The only user with the address or id is an application user, a support user or built in. */
 export const UserNotPerson = createError(
   'GATEWAY_USER_NOT_PERSON',
-  'The user with %s is an application or system user, which the gateway does not act as.',
+  'The user with %s is an application or system user, which the gateway does not act as. Name a person.',
   403,
 )
 
@@ -208,16 +208,24 @@ export const QueryMethodUnsupported = createError(
 /** A row was created with this `Idempotency-Key`, and it cannot be read to be compared with the body. */
 export const KeyedRowUnreadable = createError(
   'GATEWAY_KEYED_ROW_UNREADABLE',
-  'A row was created with this Idempotency-Key before, but the user may not read it, so that it cannot be compared ' +
-    'with this body. No second row was made.',
+  'A row was created with this Idempotency-Key before, but the user may not read it, so it cannot be compared ' +
+    'with this body. No second row was made. Give the user the right to read it.',
   409,
 )
 
 /** The caller was too slow to send its request. */
-export const RequestTooSlow = createError('GATEWAY_REQUEST_TOO_SLOW', 'The request was not received in time.', 408)
+export const RequestTooSlow = createError(
+  'GATEWAY_REQUEST_TOO_SLOW',
+  'The request was not received in time. Send it again.',
+  408,
+)
 
 /** The body is larger than the gateway's limit. */
-export const BodyTooLarge = createError('GATEWAY_BODY_TOO_LARGE', 'The body is larger than the limit of %s bytes.', 413)
+export const BodyTooLarge = createError(
+  'GATEWAY_BODY_TOO_LARGE',
+  'The body is larger than the limit of %s bytes. Send less at once, or ask the operator to raise the limit.',
+  413,
+)
 
 /** The same for a `$batch` in JSON, which is buffered until it is complete. */
 export const BatchTooLarge = createError(
@@ -237,7 +245,7 @@ export const AddressTooLong = createError(
 export const QueryTooLong = createError(
   'GATEWAY_ADDRESS_TOO_LONG',
   'The query and its path have more than 65,536 characters, the most that Dynamics 365 takes in any form. ' +
-    'Split it into several queries, or save it as a view and send the id of that as savedQuery.',
+    'Split it into several queries, or save it as a view and send its id as savedQuery.',
   414,
 )
 
@@ -269,7 +277,7 @@ export const ExpectationFailed = createError(
 /** The header lines of the request are larger than 64 KiB or more than 100. */
 export const HeadTooLarge = createError(
   'GATEWAY_HEAD_TOO_LARGE',
-  'The header lines of the request are larger than 64 KiB, or more than 100.',
+  'The header lines of the request are larger than 64 KiB, or more than 100. Send fewer or shorter headers.',
   431,
 )
 
@@ -314,7 +322,7 @@ export const TokenRefused = createError(
 /** No trusted connection to Dynamics, or it broke before anything was sent. */
 export const DynamicsUnreachable = createError(
   'GATEWAY_DYNAMICS_UNREACHABLE',
-  "Dynamics 365 cannot be reached. The gateway's log says why.",
+  "Dynamics 365 cannot be reached. The gateway's log says why; `dynamics-gateway check` says how to fix it.",
   502,
 )
 
@@ -408,7 +416,7 @@ export const NotInMemory = createError(
 /** The lookup of the user took too long; nothing was sent. */
 export const UserLookupTooSlow = createError(
   'GATEWAY_USER_LOOKUP_TOO_SLOW',
-  'The user could not be looked up in time, so nothing was sent.',
+  'The user could not be looked up in time, so nothing was sent. Send the request again.',
   504,
 )
 

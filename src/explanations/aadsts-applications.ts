@@ -4,7 +4,7 @@ import { ENTERPRISE_APP, ENTRA, REGISTRATION } from './portals.ts'
 const wrongTenantOrCloud: Explanation = {
   what: 'Entra does not know the tenant.',
   why:
-    'AZURE_TENANT_ID is mistyped, the tenant was deleted, or it lives in another cloud (GCC High, DoD, ' +
+    'AZURE_TENANT_ID is mistyped, the tenant was deleted, or it belongs to another cloud (GCC High, DoD, ' +
     'China) than the authority that was asked.',
   todo:
     `Copy the Directory (tenant) ID from ${REGISTRATION} → Overview into AZURE_TENANT_ID; ` +
@@ -33,7 +33,7 @@ const unknownResource: Explanation = {
     'DYNAMICS_URL is mistyped or of another region, the environment was renamed or deleted, ' +
     'or it belongs to another tenant than AZURE_TENANT_ID.',
   todo:
-    'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → ' +
+    'Copy the Environment URL from the Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → ' +
     'Environments → the environment into DYNAMICS_URL, and check that AZURE_TENANT_ID is the tenant of that ' +
     'environment.',
 }
@@ -52,31 +52,31 @@ const consent: Explanation = {
     'Nobody has consented yet, or the permission is not listed in the app registration. ' +
     "An app's own token for Dataverse needs no consent; a person's does.",
   todo:
-    `At ${REGISTRATION} → API permissions add Dynamics CRM → user_impersonation (delegated), ` +
+    `In ${REGISTRATION} → API permissions, add Dynamics CRM → user_impersonation (delegated), ` +
     'then choose Grant admin consent; or open the address that `dynamics-gateway consent` prints.',
 }
 
 const assignment: Explanation = {
-  what: 'Only those who are assigned to the application may use it, and this app or person is not.',
+  what: 'Only users and apps that are assigned to the application may use it, and this one is not.',
   why: 'The application has Assignment required switched on.',
-  todo: `At ${ENTERPRISE_APP} → Users and groups assign it, or set Properties → Assignment required to No.`,
+  todo: `In ${ENTERPRISE_APP} → Users and groups, assign it, or set Properties → Assignment required to No.`,
 }
 
 const disabledApp: Explanation = {
   what: 'The app is disabled in the tenant.',
   why: 'An administrator has switched sign-in off for it.',
-  todo: `Set ${ENTERPRISE_APP} → Properties → Enabled for users to sign in to Yes.`,
+  todo: `In ${ENTERPRISE_APP} → Properties, set Enabled for users to sign in to Yes.`,
 }
 
 const malformed: Explanation = {
-  what: 'Entra says that the request is not complete.',
+  what: 'Entra reports that the request is incomplete.',
   why: 'Something between the gateway and Entra changes requests, or AZURE_AUTHORITY_HOST is not a v2.0 authority.',
   todo: 'Check AZURE_AUTHORITY_HOST, and whether a proxy (HTTPS_PROXY) rewrites requests to Entra.',
 }
 
 const otherCloud: Explanation = {
-  what: 'The tenant or the app lives in another national cloud.',
-  why: 'Registrations and credentials hold in one cloud only.',
+  what: 'The tenant or the app belongs to another national cloud.',
+  why: 'Registrations and credentials are valid in one cloud only.',
   todo:
     "Set AZURE_AUTHORITY_HOST to the authority of the tenant's cloud (https://login.microsoftonline.us, " +
     'https://login.partner.microsoftonline.cn), and use an app registration of that cloud.',
@@ -117,7 +117,7 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
     why: 'Dynamics 365 or Power Platform was never activated in this tenant, or AZURE_TENANT_ID is the wrong one.',
     todo:
       'Check that AZURE_TENANT_ID is the tenant of the environment; ' +
-      'else activate the service (Microsoft 365 admin centre → Billing → Licences).',
+      'otherwise activate the service (Microsoft 365 admin centre → Billing → Licences).',
   },
   650056: { ...consent, what: 'The app registration is not set up for this permission.' },
   50105: assignment,
@@ -132,9 +132,9 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   },
   7000229: {
     what: 'The app has no service principal in this tenant.',
-    why: 'Its enterprise application was deleted there or never made. An app of another tenant gets one by consent.',
+    why: 'Its enterprise application was deleted there or never created. An app of another tenant gets one by consent.',
     todo:
-      `Open the address that \`dynamics-gateway consent\` prints as an administrator, and look for the app at ` +
+      `Open the address that \`dynamics-gateway consent\` prints as an administrator, and look for the app in ` +
       `${ENTRA} → Enterprise applications.`,
   },
   7000110: {
@@ -152,7 +152,7 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   90095: {
     ...consent,
     what: 'An administrator has to consent to a permission of the app.',
-    why: 'The tenant lets people ask for consent, and does not let them consent themselves.',
+    why: 'The tenant lets people request consent, but does not let them consent themselves.',
   },
   90099: { ...consent, what: 'The app has not been authorised in the tenant.' },
   65005: { ...consent, what: 'The app registration asks for a permission that is not set up.' },
@@ -162,13 +162,13 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
     what: "The environment's service is disabled in this tenant.",
     why: 'An administrator disabled the service principal of Dynamics 365 (Dataverse), or its subscription ended.',
     todo:
-      `Set ${ENTRA} → Enterprise applications → Dataverse (Common Data Service) → Properties → ` +
+      `In ${ENTRA} → Enterprise applications → Dataverse (Common Data Service) → Properties, set ` +
       'Enabled for users to sign in to Yes, or renew the subscription.',
   },
   500341: {
     what: 'The account was deleted from the tenant.',
     why: "The person, or the app's service principal, is not in the directory any more.",
-    todo: `Restore it at ${ENTRA} → Users → Deleted users, or run \`dynamics-gateway login\` as somebody else.`,
+    todo: `Restore it in ${ENTRA} → Users → Deleted users, or run \`dynamics-gateway login\` as somebody else.`,
   },
   500021: {
     what: 'The network blocks sign-ins to this tenant.',
@@ -180,7 +180,7 @@ export const APPLICATIONS: Readonly<Record<number, Explanation>> = {
   70002: malformed,
   1000031: {
     what: 'The app cannot be used at this time.',
-    why: 'Entra does not say more than that an administrator is to be asked.',
-    todo: `Look at ${ENTERPRISE_APP} → Properties, and at ${REGISTRATION} → Overview for a note of Microsoft.`,
+    why: 'Entra says only that an administrator must be asked.',
+    todo: `Look at ${ENTERPRISE_APP} → Properties, and at ${REGISTRATION} → Overview for a note from Microsoft.`,
   },
 }

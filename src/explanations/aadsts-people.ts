@@ -12,7 +12,7 @@ const conditionalAccess: Explanation = {
 const securityPolicy: Explanation = {
   ...conditionalAccess,
   what: 'A security policy of the tenant blocks the sign-in.',
-  why: 'Security defaults or a policy of the organisation asks for more than this sign-in brings.',
+  why: 'Security defaults or a policy of the organisation asks for more than this sign-in proves.',
 }
 
 const personSignsIn: Explanation = {
@@ -68,8 +68,8 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
     what: 'The redirect address is not registered.',
     why: 'Entra sends people back only to addresses that the app registration lists.',
     todo:
-      `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
-      'applications add http://localhost.',
+      `In ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
+      'applications, add http://localhost.',
   },
   530031: securityPolicy,
   530033: securityPolicy,
@@ -100,20 +100,20 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
     why: 'It belongs to another tenant or is a personal one, and nobody has invited it.',
     todo:
       'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, ' +
-      `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
+      `or invite the account in ${ENTRA} → Users → New user → Invite external user.`,
   },
   90072: {
     what: 'The account is not a guest of this tenant.',
     why: 'It belongs to another tenant, and nobody has invited it.',
     todo:
       'Run `dynamics-gateway login` with an account of the tenant AZURE_TENANT_ID, ' +
-      `or invite the account at ${ENTRA} → Users → New user → Invite external user.`,
+      `or invite the account in ${ENTRA} → Users → New user → Invite external user.`,
   },
   50053: {
-    what: 'The account is locked for now.',
+    what: 'The account is temporarily locked.',
     why: 'There were too many sign-ins with a wrong password, or from an address that Entra has seen attacks from.',
     todo:
-      'Wait an hour, then run `dynamics-gateway login` again; see who tries to sign in at ' +
+      'Wait an hour, then run `dynamics-gateway login` again; see who tries to sign in, in ' +
       `${PERSON} → Sign-in logs.`,
   },
   50072: {
@@ -124,7 +124,7 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
   50074: {
     ...personSignsIn,
     what: 'The person has to prove a second factor.',
-    why: 'The tenant asks for multi-factor authentication, which this sign-in did not bring.',
+    why: 'The tenant asks for multi-factor authentication, which this sign-in did not include.',
   },
   50144: wrongPassword,
   50142: wrongPassword,
@@ -139,7 +139,7 @@ export const PEOPLE: Readonly<Record<number, Explanation>> = {
     what: 'The app registration has no redirect address.',
     why: 'Entra sends people back only to addresses that the app registration lists, and it lists none.',
     todo:
-      `At ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
-      'applications add http://localhost.',
+      `In ${REGISTRATION} → Authentication → Add a platform → Mobile and desktop ` +
+      'applications, add http://localhost.',
   },
 }

@@ -138,13 +138,13 @@ function missingPrivilege(privilege: string, ranAs: RanAs): Explanation {
       return {
         what,
         why: 'No security role of the application user holds it.',
-        todo: `At ${ROLE_OF.application} assign a role that holds it${depth}.`,
+        todo: `In ${ROLE_OF.application}, assign a role that holds it${depth}.`,
       }
     case 'person':
       return {
         what,
         why: 'No security role of the person who signed in holds it.',
-        todo: `At ${ROLE_OF.person} assign a role that holds it${depth}.`,
+        todo: `In ${ROLE_OF.person}, assign a role that holds it${depth}.`,
       }
     case 'acting':
       return {

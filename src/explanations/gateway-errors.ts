@@ -54,8 +54,8 @@ function codeOf(cause: string): string {
 export const IGNORES_UNKNOWN_ID = {
   why: 'Dynamics does not know the id that the gateway sends for this user, although the row of the user has it.',
   todo:
-    `Compare the user's Entra object id with the one at ${USERS} → the user. Remove and add the user again if they ` +
-    'differ',
+    `Compare the user's Entra object id with the one in ${USERS} → the user. If they differ, remove the user ` +
+    'and add them again',
 }
 
 const WAIT = 'Wait for the seconds in Retry-After, then send the request again.'
@@ -63,12 +63,12 @@ const WAIT = 'Wait for the seconds in Retry-After, then send the request again.'
 /** By code: why it comes, and what to do. */
 const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> = {
   GATEWAY_ADDRESS_TOO_LONG: [
-    'Dynamics takes no longer address, so the gateway passes none on.',
-    'Send the query inside a $batch: a part may have an address of 65,536 characters.',
+    'Dynamics takes addresses of up to 32,768 characters, and up to 65,536 for reads of Dataverse.',
+    'Split the query into several, or save it as a view and send savedQuery=<id>.',
   ],
   GATEWAY_BAD_BATCH: [
-    'The gateway reads each part of a $batch, so that the rules and the user hold for it. This one cannot be read, or a ' +
-      'part of it asks for what may not be passed on.',
+    'The gateway reads each part of a $batch, so that rules and the user apply to it. This one cannot be read, or a ' +
+      'part of it may not be passed on.',
     'Correct the part that the message names. Dynamics got none of the batch.',
   ],
   GATEWAY_BAD_REQUEST: [
@@ -76,19 +76,20 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Change the request as the message says. Dynamics did not get it.',
   ],
   GATEWAY_BAD_USER_EMAIL: [
-    'The user must be certain, so that no request runs as another user.',
+    'An unclear address could run the request as another user, so the gateway refuses it.',
     'Send the header once, with one e-mail address and nothing else.',
   ],
   GATEWAY_BODY_TOO_LARGE: [
     'The body is larger than the settings allow.',
-    'Send less at once, or raise bodyLimit (BODY_LIMIT).',
+    'Send less at once, or raise bodyLimit (BODY_LIMIT), or keepBody for a create with an Idempotency-Key.',
   ],
   GATEWAY_CALLER_ID_NOT_ALLOWED: [
     'Dropping the header would run the request as another user, so the gateway refuses it.',
-    'Leave the header out and send the e-mail address of the user, or let this caller send it: callerIds: allow.',
+    'Leave the header out, and send the e-mail address or the Entra object id of the user; or let this caller send it: ' +
+      'callerIds: allow.',
   ],
   GATEWAY_CALLER_KEYS_UNAVAILABLE: [
-    "The public keys of the issuer of the caller's token cannot be read, so nothing can be proven.",
+    "The public keys of the issuer of the caller's token cannot be read, so the token cannot be verified.",
     'Let this machine reach the keys of the issuer (token.keys in the settings of the caller).',
   ],
   GATEWAY_CALLER_NOT_ALLOWED: [
@@ -96,12 +97,12 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'If the caller should do this, add an allow rule that names it to the caller in the settings file.',
   ],
   GATEWAY_CALLER_UNKNOWN: [
-    'Callers are listed in the settings, and this request proves to be from none of them: its key, token or ' +
-      'certificate is missing, wrong or expired.',
-    'Send a valid key as X-Api-Key or Authorization: Bearer. `dynamics-gateway key` makes one, with its hash.',
+    'The settings list callers, and this request comes from none of them: its key, token or certificate is missing, ' +
+      'wrong or expired.',
+    'Send a valid key as X-Api-Key or Authorization: Bearer. `dynamics-gateway key` generates one, with its hash.',
   ],
   GATEWAY_CIRCUIT_OPEN: [
-    'The last connections to Dynamics all failed, so the gateway spares callers the wait and probes by itself.',
+    'The last connections to Dynamics all failed, so the gateway refuses requests at once and tests the connection itself.',
     'Look at the requests before this one: the first that failed says why.',
   ],
   GATEWAY_CREDENTIAL_REJECTED: [
@@ -109,37 +110,37 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Run `dynamics-gateway check`: it says which part of the credential is wrong, and the fix.',
   ],
   GATEWAY_DYNAMICS_ANSWER_INVALID: [
-    'The response is not one of the Web API: something on the way responded, or the response is broken.',
+    'The response is not one of the Web API: a proxy or firewall on the way responded, or the response is broken.',
     'Check the proxy (HTTPS_PROXY) and the firewall on the way, then run `dynamics-gateway check`.',
   ],
   GATEWAY_DYNAMICS_BROKE_OFF: [
     'The connection ended after the request was sent and before the response was complete.',
-    'For a change, look first whether it was made; then send it again.',
+    'Check whether a change was made before you send it again.',
   ],
   GATEWAY_DYNAMICS_TOO_SLOW: [
-    'Dynamics, or the way to it, took longer than the limit that the message names.',
+    'Dynamics, or the network on the way, took longer than the limit that the message names.',
     'Ask for less at once ($select, $top, a narrower $filter), or raise the limit in the settings.',
   ],
   GATEWAY_EXPECTATION_FAILED: [
-    'The request expects something that the gateway does not know.',
+    'The request has an Expect header that the gateway does not support.',
     'Leave the header Expect out, or send Expect: 100-continue.',
   ],
   GATEWAY_HEAD_TOO_LARGE: [
-    'Cookies or many headers make the head of the request larger than Dynamics would take.',
-    'Send fewer headers; cookies mean nothing to the gateway.',
+    'Cookies or many headers make the head of the request larger than Dynamics would accept.',
+    'Send fewer or shorter headers. The gateway forwards no cookies, so leave them out.',
   ],
   GATEWAY_HOST_NOT_ALLOWED: [
-    'A page whose name is made to point here (DNS rebinding) sends such a name, so only known names pass.',
+    'A web page can make its own host name point to the gateway (DNS rebinding), so only known names are accepted.',
     'Call the gateway as 127.0.0.1 or localhost, or add the name to ALLOWED_HOSTS.',
   ],
   GATEWAY_IMPERSONATION_IGNORED: [IGNORES_UNKNOWN_ID.why, `${IGNORES_UNKNOWN_ID.todo}.`],
   GATEWAY_IMPERSONATION_UNSUPPORTED: [
     'Only Dataverse acts as another user.',
-    'Leave the e-mail header out, or set IMPERSONATION=off.',
+    'Leave the header that names the user out, or set IMPERSONATION=off.',
   ],
   GATEWAY_INTERNAL: [
     'This is a fault of the gateway.',
-    'Report it with the line of the log that has this request id; it holds no data of yours.',
+    'Report it with the log line that has this request id. The line holds none of your data.',
   ],
   GATEWAY_LIMIT_HOLDS: ['Dynamics answered 429 to an earlier request of this application user.', WAIT],
   GATEWAY_METHOD_NOT_ALLOWED: [
@@ -151,33 +152,33 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Begin the path with an entity set, or with the name of the target where there are several: /-/ lists them.',
   ],
   GATEWAY_NOT_IN_MEMORY: [
-    'The request asks for a response from memory only (Cache-Control: only-if-cached), and none is there that is fresh ' +
-      'enough.',
+    'The request asks for a response from memory only (Cache-Control: only-if-cached), and memory has none that is ' +
+      'fresh enough.',
     'Leave only-if-cached out, or keep the entity set with reads.keep.',
   ],
   GATEWAY_ORIGIN_NOT_ALLOWED: [
     'A browser says that a page of another origin sent the request, or the request lacks the required header.',
-    'Add the origin to ALLOWED_ORIGINS, if its pages may use everything that this gateway may do.',
+    'Add the origin to ALLOWED_ORIGINS, if its pages may do everything that the gateway may do.',
   ],
-  GATEWAY_OVERLOADED: ['This process has more to do than one core can.', WAIT],
+  GATEWAY_OVERLOADED: ['This process has more to do than one core can handle.', WAIT],
   GATEWAY_QUEUE_FULL: ['More requests wait for their turn at Dynamics than MAX_QUEUE allows.', WAIT],
   GATEWAY_REQUEST_TOO_SLOW: [
     'The body stopped arriving for longer than bodyTimeout.',
     'Look at the network between the caller and the gateway, then send the request again.',
   ],
   GATEWAY_ROW_TOO_LONG: [
-    'A row is buffered until it is complete, so that a break never leaves half a line.',
+    'A row is buffered until it is complete, so that the stream never ends with half a line.',
     'Leave large columns out with $select, or read the row by its key.',
   ],
   GATEWAY_STOPPING: ['The gateway received a signal to stop.', 'Send the request again in a moment.'],
   GATEWAY_TOKEN_REFUSED: [
-    'Dynamics refused a new access token, too: it is for another environment or tenant, or access was taken away.',
+    'Dynamics refused a new access token, too: it is for another environment or tenant, or access was removed.',
     'Run `dynamics-gateway check`: it compares the token with the environment.',
   ],
-  GATEWAY_TOKEN_UNAVAILABLE: ['The authority gives no access token for now.', WAIT],
+  GATEWAY_TOKEN_UNAVAILABLE: ['The authority issues no access token at the moment.', WAIT],
   GATEWAY_USER_AMBIGUOUS: [
     'Several enabled users have the address, and taking one of them would be a guess.',
-    `At ${USERS} leave the primary e-mail address to one of them.`,
+    `In ${USERS}, let only one of them keep the primary e-mail address.`,
   ],
   GATEWAY_USER_BLOCKED: [
     "A Conditional Access policy does not let this person reach Dynamics through the gateway's app.",
@@ -188,55 +189,56 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
     'Pass the claims of WWW-Authenticate to the sign-in library of the app, and send the token that it then gets.',
   ],
   GATEWAY_USER_CONSENT_MISSING: [
-    "Nobody has consented that the gateway's app registration reaches Dynamics for people.",
+    "Nobody has consented to the gateway's app registration using Dynamics on behalf of people.",
     'Run `dynamics-gateway consent`: an administrator opens the address that it prints.',
   ],
   GATEWAY_USER_DISABLED: [
-    'The user has this address and is disabled; a licence that is taken away disables.',
-    `Give the user a licence again, or enable the user at ${USERS}.`,
+    'The user is disabled. Removing a licence disables a user.',
+    `Assign a licence, or enable the user in ${USERS}.`,
   ],
   GATEWAY_USER_LOOKUP_FAILED: [
-    'Dynamics did not answer the lookup of the user as it should.',
+    'Dynamics refused the lookup of the user, or its response could not be used.',
     'Run `dynamics-gateway check --user` with the address: it names what is missing.',
   ],
   GATEWAY_USER_LOOKUP_TOO_SLOW: [
-    'The lookup took longer than lookupTimeout, or too many waited for theirs.',
-    'Send the request again; raise lookupsPerSecond if many users are new at the same time.',
+    'The lookup took longer than lookupTimeout, or too many lookups were waiting.',
+    'Send the request again; raise lookupsPerSecond if many new users call at the same time.',
   ],
   GATEWAY_USER_NOT_ALLOWED: [
-    'The settings name the users that this caller may act as, and this one is not among them.',
-    'Add the address, or its domain, to users of this caller in the settings file.',
+    'The settings list the users that this caller may act as, and this one is not among them.',
+    'Add the address, its domain, or the Entra object id to `users` of this caller in the settings file.',
   ],
   GATEWAY_USER_NOT_PERSON: [
-    'Acting as an application or system user would give the caller the rights of the machine.',
-    'Send the e-mail address of a person, or leave the header out.',
+    'An application or system user often has more rights than any person, so the gateway does not act as one.',
+    'Name a person, or leave the header out.',
   ],
   GATEWAY_USER_REQUIRED: [
     'IMPERSONATION=required: nothing runs as the application user.',
-    'Send the e-mail address of the user in the header that the message names.',
+    'Name the user in one of the headers that the message names.',
   ],
   GATEWAY_USER_SIGN_IN_REQUIRED: [
     'The sign-in of the person was revoked, or the password was changed.',
     'Let the person sign in to the app again.',
   ],
   GATEWAY_USER_TOKEN_EXPIRED: [
-    'The token that the app sent for the person has ended.',
-    'Ask the sign-in library for a token before each request: it renews an old one by itself.',
+    'The token that the app sent for the person has expired.',
+    'Get a token from the sign-in library before each request: the library renews an old one by itself.',
   ],
   GATEWAY_USER_TOKEN_FOR_ANOTHER_APP: [
     "Entra exchanges only tokens whose audience is the app registration of the gateway's credential.",
     "Ask the sign-in library for a scope of that app, and compare token.audience of the caller with the credential's client id.",
   ],
   GATEWAY_USER_TOKEN_REQUIRED: [
-    'The credential is of kind on-behalf-of: nothing runs as the application.',
+    'The credential is of kind on-behalf-of: no request runs as the application.',
     "Send the person's token as Authorization: Bearer; for jobs use a credential with an application user.",
   ],
   GATEWAY_USER_UNKNOWN: [
-    'The address is compared with the primary e-mail address of each user, not with aliases or the sign-in name.',
-    `At ${USERS} → Add user add the person; or send the address that is the Primary Email of the user there.`,
+    'The address is compared with the primary e-mail address of each user (or the columns of USER_EMAIL_COLUMNS), not with ' +
+      'aliases.',
+    `In ${USERS} → Add user, add the person; or send the address that is the Primary Email of the user there.`,
   ],
   GATEWAY_USER_WITHOUT_ACCESS: [
     "The account is disabled, is not in the tenant of the environment, or is not assigned to the gateway's app.",
-    'Enable the account, invite it as a guest, or assign it under Entra → Enterprise applications → the app.',
+    'Enable the account, invite it as a guest, or assign it in Entra → Enterprise applications → the app.',
   ],
 }

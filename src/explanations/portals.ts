@@ -1,7 +1,7 @@
 // Where things are in Microsoft's portals, as an operator finds them.
 
 /** Microsoft Entra's own portal. */
-export const ENTRA = 'Entra admin centre (entra.microsoft.com)'
+export const ENTRA = 'the Entra admin centre (entra.microsoft.com)'
 
 /** The app registration that the gateway signs in with. */
 export const REGISTRATION = `${ENTRA} → App registrations → All applications → the app`
@@ -14,7 +14,7 @@ export const PERSON = `${ENTRA} → Users → All users → the person`
 
 /** One environment of Dynamics 365. */
 export const ENVIRONMENT =
-  'Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment'
+  'the Power Platform admin centre (admin.powerplatform.microsoft.com) → Manage → Environments → the environment'
 
 /** The application users of an environment. */
 export const APPLICATION_USERS = `${ENVIRONMENT} → Settings → Users + permissions → Application users`

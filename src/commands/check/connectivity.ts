@@ -45,7 +45,7 @@ export function explainLookup(host: string, code: string | undefined): Explanati
           'DYNAMICS_URL is mistyped, or the environment was renamed or deleted, ' +
           'or this network requires a proxy and HTTPS_PROXY is not set.',
         todo:
-          'Copy the Environment URL from Power Platform admin centre (admin.powerplatform.microsoft.com) → ' +
+          'Copy the Environment URL from the Power Platform admin centre (admin.powerplatform.microsoft.com) → ' +
           'Manage → Environments → the environment into DYNAMICS_URL.',
       }
     : {

@@ -91,7 +91,7 @@ function fixOf(refusal: Error, isId: boolean): string {
   }
   if (refusal instanceof UserAmbiguous) {
     return (
-      `At ${USERS} find the users with this Primary Email, and disable all but one or give the others addresses ` +
+      `In ${USERS}, find the users with this Primary Email, and disable all but one or give the others addresses ` +
       'of their own.'
     )
   }

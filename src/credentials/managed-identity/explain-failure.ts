@@ -60,7 +60,7 @@ export function noResponse(error: unknown, { platform }: Endpoint): unknown {
   return new AuthorityFailure(
     {
       what: `The managed identity's endpoint (${platform}) did not answer (${error.facts.code ?? 'no connection'}).`,
-      why: 'No other credential is set, so the gateway uses a managed identity, which exists only inside Azure.',
+      why: 'A managed identity exists only inside Azure. The gateway uses one if no other credential is set.',
       todo:
         'If this does not run in Azure, set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, ' +
         'or another credential.',
