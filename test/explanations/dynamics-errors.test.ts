@@ -156,7 +156,10 @@ t.test('for a signed-in person, no application user is blamed', (t) => {
 
 t.test('with impersonation, the refusal may concern either of two users', (t) => {
   for (const code of ['0x80072560', '0x80042f09', '0x80040225']) {
-    t.match(explainDynamics({ status: 403, code, impersonated: true }).why, /^It is either the user that the gateway acts/)
+    t.match(
+      explainDynamics({ status: 403, code, impersonated: true }).why,
+      /^It is either the user that the gateway acts/,
+    )
   }
   t.end()
 })
