@@ -40,7 +40,7 @@ export interface TargetRuntime {
   readonly activity: Activity
   /** Fetches the first token, opens the first connection to Dynamics, and reads users ahead where that is set. */
   readonly warmUp: () => void
-  /** Ends its timers. */
+  /** Ends what it does by itself. Requests that still run end as they would have. */
   readonly close: () => void
 }
 
@@ -107,7 +107,6 @@ export function createTargetRuntime(
       state.close()
       releaseReserve?.()
       credential.close()
-      connection.close()
     },
   }
 }

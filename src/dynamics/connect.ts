@@ -31,13 +31,11 @@ import { retry } from './retry.ts'
 import { rewriteRequestBody } from './rewrite-request-body.ts'
 import type { Send } from './send.ts'
 
-/** The connection to one target. */
+/** The connection to one target. There is nothing to close: its timers last as long as its requests. */
 export interface Connection {
   readonly send: Send
   /** The current state; for health and metrics. */
   readonly state: () => ConnectionState
-  /** Ends timers. */
-  readonly close: () => void
 }
 
 export interface ConnectionState {
@@ -157,9 +155,5 @@ export function connect(
       waitingForPause: pauseWindow.waiting(),
       rates: rates.last(),
     }),
-    close() {
-      pauseWindow.close()
-      deadlines.close()
-    },
   }
 }

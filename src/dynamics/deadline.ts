@@ -12,8 +12,6 @@ export interface Deadlines {
   readonly start: (request: OutboundRequest) => void
   /** The request is over: its time no longer matters. */
   readonly stop: (request: OutboundRequest) => void
-  /** Stops the timer. */
-  readonly close: () => void
 }
 
 /** Ends a request when its total time is over, also while the body of its response arrives. */
@@ -64,7 +62,6 @@ export function createDeadlines(totalTimeout: number): Deadlines {
       timer ??= setTimeout(cancelOldest, Math.min(totalTimeout, MAX_TIMER_MS)).unref()
     },
     stop: ({ timeLimit }) => limits.remove(timeLimit!),
-    close: () => clearTimeout(timer),
   }
 }
 

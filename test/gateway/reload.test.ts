@@ -39,6 +39,21 @@ t.test('applies new settings without a failed request', async (t) => {
   t.equal(await status(gateway.url), 403)
 })
 
+t.test('a request that outlives the settings that it began with still ends', async (t) => {
+  const gateway = await gatewayFor(t, { SHUTDOWN_TIMEOUT: '1ms', TOTAL_TIMEOUT: '4s' })
+  const { url, emulator } = gateway
+  gateway.next.settings = settingsOf(gateway, { SHUTDOWN_TIMEOUT: '1ms', IMPERSONATION: 'required' })
+  emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 2 }, { kind: 'hang' })
+
+  const waiting = status(url)
+  await until(() => emulator.faults.dataverse.pending === 1)
+  const other = fetch(`${url}/accounts`)
+  gateway.running.reload()
+  await until(async () => (await status(url)) === 403)
+
+  t.same([await waiting, (await other).status].sort(), [200, 504])
+})
+
 t.test('keeps the current settings if the new ones get no token', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, {

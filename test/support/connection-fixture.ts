@@ -98,7 +98,6 @@ export function connectionFixture(
     state: inProcess(1000).of(settings),
   })
   t.teardown(async () => {
-    connection.close()
     await agent.destroy().catch(() => {})
   })
   return { ...connection, events, agent }

@@ -268,7 +268,6 @@ async function preloadedBy(t: Test, times: Partial<PreloadLimits> = {}, setup: S
   const directory = userDirectory(connection.send, target!, undefined, preloaded)
   t.teardown(async () => {
     preloaded.close()
-    connection.close()
     await emulator.close()
   })
   if (start) preloaded.start()

@@ -21,7 +21,6 @@ export interface PauseWindow {
   /** Waits until the state changes: the pause is over, it was extended, or this request becomes the probe. */
   readonly wait: (cancellation: Cancellation) => Promise<void>
   readonly waiting: () => number
-  readonly close: () => void
 }
 
 /** A pause started by one refusal. */
@@ -72,7 +71,7 @@ export function createPauseWindow(): PauseWindow {
         if (waiters.size > 0) arm()
       },
       left > 0 ? left + 1 : PROBE_TIMEOUT_MS,
-    )
+    ).unref()
   }
 
   return {
@@ -117,6 +116,5 @@ export function createPauseWindow(): PauseWindow {
         return () => waiters.delete(wake)
       }),
     waiting: () => waiters.size,
-    close: () => clearTimeout(timer),
   }
 }
