@@ -37,7 +37,7 @@ export const ImpersonationUnsupported = createError(
 )
 
 /** A body that must be parsed before it is forwarded (`$batch`) is not well-formed. */
-export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on: %s', 400)
+export const BadBatch = createError('GATEWAY_BAD_BATCH', 'The $batch request cannot be passed on. %s', 400)
 
 /** The `Idempotency-Key` is not well-formed, or the request is not one whose key can be kept. Nothing was sent. */
 export const BadIdempotencyKey = createError(
@@ -172,7 +172,7 @@ export const HostNotAllowed = createError(
   421,
 )
 
-/** Neither the gateway nor the Web API has this address. The text ends with the right form, if it is known. */
+/** Neither the gateway nor the Web API has this address. A second sentence says what to write, if that is known. */
 export const NotFound = createError('GATEWAY_NOT_FOUND', 'There is nothing at this address%s.', 404)
 
 /** A row is too long for a stream of rows. */

@@ -19,7 +19,7 @@ function apiRoot(app: FastifyInstance, { target: { url }, prefix }: Options, reg
     const written = originalUrl.slice(prefix.length)
     const queryStart = written.indexOf('?')
     const mistake = mistakenPath(address, queryStart === -1 ? written : written.slice(0, queryStart))
-    done(mistake === undefined ? undefined : new NotFound(`: ${mistake}`))
+    done(mistake === undefined ? undefined : new NotFound(`. ${mistake}`))
   })
   registered()
 }

@@ -60,7 +60,7 @@ function read(path: string): Reading {
 function outerFault(path: string): string | undefined {
   const odd = /[^\x21-\x7e]|[\\#?]/.exec(path)
   if (odd !== null) return `holds ${nameOf(odd[0])}: write it percent-encoded`
-  if (DOT_SEGMENT.test(path)) return 'holds a dot segment: write the path that is meant'
+  if (DOT_SEGMENT.test(path)) return 'holds a dot segment (. or ..): write the path without it'
   if (!path.includes('%')) return undefined
   if (/%(?![\da-f]{2})/i.test(path)) {
     return 'holds a % that is not followed by two hexadecimal digits: write %25'

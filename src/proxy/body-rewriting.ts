@@ -62,7 +62,7 @@ export function requestBodyRewriter(
   const contentType = headers['content-type'] ?? ''
   const encoded = isEncoded(headers['content-encoding'])
   if (isBatch(path)) {
-    if (encoded) throw new BadBatch('send it without Content-Encoding.')
+    if (encoded) throw new BadBatch('Send it without Content-Encoding.')
     return () => requestBatch(map, contentType, batch)
   }
   return isJson(contentType) && !encoded ? () => requestLinks(map) : undefined

@@ -30,8 +30,10 @@ export function fastifyApp(attach: Attach, prefixes: readonly string[]): Fastify
   app.setNotFoundHandler((request) => {
     const fault = targetFault(request.originalUrl)
     if (fault !== undefined) throw new BadRequest(fault)
-    throw request.originalUrl.startsWith('/-/') || CALLER_METHODS.includes(request.method)
-      ? new NotFound('')
+    if (request.originalUrl.startsWith('/-/')) throw new NotFound('')
+    // Without a prefix, every other address belongs to the one target.
+    throw CALLER_METHODS.includes(request.method)
+      ? new NotFound('. It must begin with the name of a target, as in /sales/accounts')
       : new MethodNotAllowed()
   })
   return app

@@ -70,7 +70,9 @@ t.test('answers 404 outside of every environment', async (t) => {
   for (const path of ['/accounts', '/', '/salesx/accounts', '/-/nothing', '/-']) {
     const response = await fetch(url + path)
     t.equal(response.status, 404, path)
-    t.match(await response.json(), { error: { code: 'GATEWAY_NOT_FOUND' } })
+    const { error } = (await response.json()) as { error: { code: string; message: string } }
+    t.equal(error.code, 'GATEWAY_NOT_FOUND')
+    t.equal(error.message.includes('must begin with the name of a target'), !path.startsWith('/-/'), path)
   }
   t.equal(emulator.received.length, 0)
 })

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import type { PeerCertificate } from 'node:tls'
 
@@ -12,7 +13,9 @@ const TIMEOUT_MS = 5000
 export function presentedCertificate(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     let shown: string | undefined
-    const socket = connect({ host, port, servername: host, minVersion: 'TLSv1.2' })
+    // Node warns of addresses as server names, which RFC 6066 does not allow.
+    const servername = isIP(host) === 0 ? host : ''
+    const socket = connect({ host, port, servername, minVersion: 'TLSv1.2' })
     const done = (): void => {
       socket.destroy()
       resolve(shown)

@@ -122,7 +122,7 @@ async function open(number) {
   document.body.classList.add('opened')
   detail.replaceChildren(
     ...(request === undefined
-      ? [el('p', { className: 'empty' }, 'This request has made room for newer ones.')]
+      ? [el('p', { className: 'empty' }, 'Newer requests have displaced this one.')]
       : shownIn(request)),
   )
   detail.scrollTop = 0

@@ -49,7 +49,7 @@ export async function inspectorRoutes(app: FastifyInstance, { inspector }: Optio
   app.get('/-/inspector/requests/:number', async (request, reply) => {
     const number = Number((request.params as { number: string }).number)
     const record = records.get(number)
-    if (record === undefined) throw new NotFound(': this request has made room for newer ones')
+    if (record === undefined) throw new NotFound('. Newer requests have displaced this one')
     return reply.type(JSON_TYPE).send(JSON.stringify({ number, ...withLine(record, request) }))
   })
   app.get('/-/inspector/events', (request, reply) => stream(request, reply, inspector))
