@@ -1,5 +1,5 @@
 # Three stages: one with npm builds; in the next, the Node of the image keeps what it compiled, so that a start takes a
-# third less; the last has nothing but Node and the gateway.
+# third less CPU; the last has nothing but Node and the gateway.
 
 # What is built is the same with any Node, on any machine; unlike 26, Node 24 needs no library (libatomic1) beyond those
 # of every Debian image.
