@@ -108,12 +108,12 @@ function linksIn(
   return edits
 }
 
-/** Searches single letters first: an upper-case letter is rare, and one byte is found many times faster than three. */
+/** Searches rare single characters first: one byte is found many times faster than several. */
 function mayHoldUrl(bytes: Buffer, hostInitials: string): boolean {
   for (const initial of hostInitials) {
     if (bytes.includes(initial.charCodeAt(0)) && bytes.includes(`//${initial}`, 0, 'latin1')) return true
   }
-  return bytes.includes('\\/\\/', 0, 'latin1')
+  return bytes.includes(BACKSLASH) && bytes.includes('\\/\\/', 0, 'latin1')
 }
 
 /** The start of the last link, if its URL continues in the next chunk; otherwise the end. */
