@@ -11,6 +11,7 @@ import { OwnError } from '../logging/own-error.ts'
 import { MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { isJson } from '../odata/content-type.ts'
 import { nextFetchXmlPage } from '../odata/fetch-xml-page.ts'
+import { headersWithout } from '../odata/flat-headers.ts'
 import { nextPagePath } from '../odata/next-page.ts'
 import { MAX_ROW_BYTES, pageRows, RowOverLimit } from '../odata/page-rows.ts'
 import type { PageRows } from '../odata/page-rows.ts'
@@ -24,11 +25,10 @@ import { HIGH_WATER_BYTES } from './write-response.ts'
 
 /** The head of the first page as that of a stream of rows, flat. */
 export function rowsHead(headers: readonly string[]): string[] {
-  const forwarded = headers.filter((_, index) => !OF_THE_PAGE.test(headers[index - (index % 2)]!))
-  return [...forwarded, 'content-type', NDJSON]
+  return [...headersWithout(headers, (name) => OF_THE_PAGE.has(name)), 'content-type', NDJSON]
 }
 
-const OF_THE_PAGE = /^(?:content-type|content-encoding|etag)$/i
+const OF_THE_PAGE: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'etag'])
 
 /** How the rows of all pages go to the caller. */
 export interface AllPages {
@@ -195,7 +195,7 @@ function reportOf(error: Error): { readonly shown: unknown; readonly error: Erro
 
 /** A further page is wanted whatever the caller knows of the first. */
 function unconditional(headers: readonly string[]): readonly string[] {
-  return headers.filter((_, index) => !/^if-/i.test(headers[index - (index % 2)]!))
+  return headersWithout(headers, (name) => name.startsWith('if-'))
 }
 
 /** Ends the connection without the last chunk, after what was written has gone out: a reset could overtake it. */

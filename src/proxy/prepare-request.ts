@@ -9,6 +9,7 @@ import { AddressTooLong, BodyTooLarge, QueryTooLong } from '../errors.ts'
 import { MAX_ADDRESS_CHARACTERS, MAX_BATCHED_ADDRESS_CHARACTERS } from '../odata/address-length.ts'
 import { isBatch } from '../odata/batch-path.ts'
 import type { BatchOperation } from '../odata/batch.ts'
+import { headersWithout } from '../odata/flat-headers.ts'
 import { isGuid } from '../odata/guid.ts'
 import { isRead } from '../odata/methods.ts'
 import { isBesideTheApi } from '../odata/mistaken-path.ts'
@@ -50,9 +51,6 @@ export interface PreparedRequest {
   readonly limit: number | undefined
 }
 
-/** Headers that describe a body. */
-const BODY_HEADERS = /^content-/i
-
 /** Makes the function that creates the outbound request: the raw path, headers by list, the gateway's own caller id. */
 export function requestPreparation(options: PreparationOptions): (request: FastifyRequest) => PreparedRequest {
   const { target, pathPrefix, bodyLimit, authorizePart, batchRead } = options
@@ -78,7 +76,7 @@ export function requestPreparation(options: PreparationOptions): (request: Fasti
     const query = queryStart === -1 ? '' : requestQuery(map, rawTarget.slice(queryStart))
     let headers = forwardedHeaders(raw.rawHeaders, map, exchange.record.trace)
     // The body is part of the address now.
-    if (equivalentGet !== undefined) headers = withoutBodyHeaders(headers)
+    if (equivalentGet !== undefined) headers = headersWithout(headers, describesBody)
     // With a token of the person, there is no impersonation.
     const callerId = user !== undefined && tokens === undefined ? callerIdOf(user) : undefined
     if (callerId !== undefined) headers.push(callerId[0], callerId[1])
@@ -173,6 +171,6 @@ export function requestPreparation(options: PreparationOptions): (request: Fasti
   }
 }
 
-function withoutBodyHeaders(headers: readonly string[]): string[] {
-  return headers.filter((_, index) => !BODY_HEADERS.test(headers[index - (index % 2)]!))
+function describesBody(name: string): boolean {
+  return name.startsWith('content-')
 }

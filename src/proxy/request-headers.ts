@@ -1,6 +1,7 @@
 import type { TraceContext } from '../dynamics/request-record.ts'
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
+import { headersWithout } from '../odata/flat-headers.ts'
 import { headerLetters } from '../odata/header-letters.ts'
 import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
@@ -125,7 +126,7 @@ export function requestHeaders(
       }
     }
     headers.push('accept-encoding', codingsOf(acceptEncoding ?? ''))
-    return nominated === undefined ? headers : without(headers, nominated)
+    return nominated === undefined ? headers : withoutNominated(headers, nominated)
   }
 }
 
@@ -159,6 +160,6 @@ export function namesIn(value: string, before: Set<string> | undefined): Set<str
 }
 
 /** `headers`, flat, without the `nominated` hop-by-hop ones (names in lower case). */
-export function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
-  return headers.filter((_, index) => !nominated.has(headers[index - (index % 2)]!.toLowerCase()))
+export function withoutNominated(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
+  return headersWithout(headers, (name) => nominated.has(name))
 }

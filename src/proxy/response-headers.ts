@@ -7,7 +7,7 @@ import { isLinkHeader } from '../odata/link-names.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
-import { namesIn, without } from './request-headers.ts'
+import { namesIn, withoutNominated } from './request-headers.ts'
 
 /** The head of a response, sorted by use. */
 export interface ResponseHead {
@@ -77,7 +77,7 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
         break
     }
   }
-  if (nominated !== undefined) headers = without(headers, nominated)
+  if (nominated !== undefined) headers = withoutNominated(headers, nominated)
   const { status } = response
   const coding = contentCoding(contentEncoding)
   return { status, headers, contentType, contentLength, contentEncoding, requestId, coding, isDownload }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { OutboundRequest } from '../dynamics/send.ts'
 import { NotACollection } from '../errors.ts'
 import { hasFetchXml } from '../odata/fetch-xml-page.ts'
+import { headersWithout } from '../odata/flat-headers.ts'
 import { acceptOfRows, topOf } from '../queries/ndjson.ts'
 
 /** The rows of all pages, as a caller asks for them. */
@@ -34,9 +35,7 @@ export function rowsRequest(
   if (/odata\.track-changes|respond-async/i.test(String(headers['prefer'] ?? ''))) {
     throw new NotACollection('changes and background operations have links that it cannot hold')
   }
-  const others = outbound.headers.filter(
-    (_, index) => outbound.headers[index - (index % 2)]!.toLowerCase() !== 'accept',
-  )
+  const others = headersWithout(outbound.headers, (name) => name === 'accept')
   const query = queryStart === -1 ? '' : path.slice(queryStart)
   const passed = hasFetchXml(query) ? withAnnotations(others) : others
   return {
@@ -49,7 +48,7 @@ export function rowsRequest(
 /** `headers` with the annotations that lead to the next page of FetchXML, beside those that the caller prefers. */
 function withAnnotations(headers: readonly string[]): readonly string[] {
   const prefers = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]!.toLowerCase() === 'prefer')
-  const others = headers.filter((_, index) => headers[index - (index % 2)]!.toLowerCase() !== 'prefer')
+  const others = headersWithout(headers, (name) => name === 'prefer')
   const prefer = prefers.join(', ')
   const [written, quoted, bare] = ANNOTATIONS.exec(prefer) ?? []
   const list = [...new Set([quoted ?? bare ?? '', ...PAGING_ANNOTATIONS])].filter((name) => name !== '').join(',')

@@ -5,6 +5,7 @@ import {
   KeyedRowIdDiffers,
   KeyedRowUnreadable,
 } from '../../errors.ts'
+import { headersWithout } from '../../odata/flat-headers.ts'
 import type { SharedState } from '../../replicas/shared-state.ts'
 import { bufferResponse } from '../buffered-response.ts'
 import type { BufferedResponse } from '../buffered-response.ts'
@@ -183,7 +184,7 @@ export function idempotentCreates(next: Send, options: IdempotencyOptions): Stag
   async function read(request: OutboundRequest, id: string, columns: readonly string[]): Promise<BufferedResponse> {
     const path = `${request.path.split('?', 1)[0]!}(${id})?$select=${columns.join(',')}`
     const get = rowRequest(request, path)
-    const headers = get.headers.filter((_, index, all) => !FORMAT_HEADERS.test(all[index - (index % 2)]!))
+    const headers = headersWithout(get.headers, (name) => FORMAT_HEADERS.has(name))
     const response = await next({
       ...get,
       headers: [...headers, 'accept', 'application/json', 'accept-encoding', 'identity'],
@@ -227,7 +228,7 @@ async function waitFor(other: Promise<void>, { cancellation, timings, record }: 
 }
 
 /** Headers that change the format of a row. */
-const FORMAT_HEADERS = /^(?:accept|accept-encoding|prefer)$/i
+const FORMAT_HEADERS: ReadonlySet<string> = new Set(['accept', 'accept-encoding', 'prefer'])
 
 function rowIn({ text }: BufferedResponse): Members {
   try {

@@ -1,9 +1,10 @@
+import { headersWithout } from '../../odata/flat-headers.ts'
 import { bufferedBody } from '../buffered-response.ts'
 import { withHeader } from '../send.ts'
 import type { UpstreamResponse, OutboundRequest, Send } from '../send.ts'
 
 /** Headers of a create that are meaningless or have another meaning on the GET of its row. */
-const CREATE_ONLY_HEADERS = /^(?:content-|if-|mscrm\.suppressduplicatedetection$)/i
+const CREATE_ONLY_HEADERS = /^(?:content-|if-|mscrm\.suppressduplicatedetection$)/
 
 const NO_BODY = Buffer.alloc(0)
 
@@ -12,7 +13,7 @@ export const REPLAYED_HEADER = 'idempotency-replayed'
 
 /** A GET of the row of `create`, as its user and with its headers. */
 export function rowRequest(create: OutboundRequest, path: string): OutboundRequest {
-  const headers = create.headers.filter((_, index, all) => !CREATE_ONLY_HEADERS.test(all[index - (index % 2)]!))
+  const headers = headersWithout(create.headers, (name) => CREATE_ONLY_HEADERS.test(name))
   return {
     ...create,
     method: 'GET',
