@@ -48,6 +48,6 @@ export function exchange(entra: Directory, form: URLSearchParams): ExchangedGran
 }
 
 /** A claims challenge for an authentication context. */
-export function demandOf(context: string): string {
+function demandOf(context: string): string {
   return JSON.stringify({ access_token: { acrs: { essential: true, value: context } } })
 }

@@ -81,7 +81,7 @@ export function confirmedResponse(
 const BODY_HEADERS = /^(?:content-|transfer-encoding$|etag$)/
 
 /** Complete seconds between two values of `performance.now()`, as headers have them. */
-export function secondsSince(then: number, now: number): number {
+function secondsSince(then: number, now: number): number {
   return Math.max(0, Math.floor((now - then) / 1000))
 }
 

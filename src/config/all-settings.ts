@@ -12,7 +12,7 @@ export interface SettingEntry {
 export const ALL_SETTINGS: readonly SettingEntry[] = entriesOf(schema, '')
 
 /** Variables of the gateway that are not settings. */
-export const EXTRA_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
+const EXTRA_VARIABLES: readonly string[] = ['GATEWAY_CONFIG', 'CREDENTIAL']
 
 /** Every variable that the gateway reads settings from, with the `…_FILE` of secrets. */
 export const SETTING_VARIABLES: ReadonlySet<string> = new Set([

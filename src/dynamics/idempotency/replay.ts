@@ -9,7 +9,7 @@ const CREATE_ONLY_HEADERS = /^(?:content-|if-|mscrm\.suppressduplicatedetection$
 const NO_BODY = Buffer.alloc(0)
 
 /** The header that marks the response of an earlier request with the same key. */
-export const REPLAYED_HEADER = 'idempotency-replayed'
+const REPLAYED_HEADER = 'idempotency-replayed'
 
 /** A GET of the row of `create`, as its user and with its headers. */
 export function rowRequest(create: OutboundRequest, path: string): OutboundRequest {

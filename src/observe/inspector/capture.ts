@@ -125,6 +125,6 @@ function shown(bytes: Buffer, coding: string): string {
 }
 
 /** A text without long parts, which may be files, tokens or keys. */
-export function withoutFiles(text: string): string {
+function withoutFiles(text: string): string {
   return text.replace(/[\w+/.~-]{120,}={0,2}/g, (found) => `${BLANK}(${found.length} characters)`)
 }
