@@ -3,8 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { MAX_KEY_CHARACTERS, parseKey } from '../dynamics/idempotency/key.ts'
 import type { IdempotentCreate } from '../dynamics/send.ts'
 import { BadIdempotencyKey } from '../errors.ts'
-import { isJson } from '../odata/content-type.ts'
+import { isEncoded, isJson } from '../odata/content-type.ts'
 import { isRead } from '../odata/methods.ts'
+import type { Preferences } from '../odata/preferences.ts'
 
 /** Name of the header, in lower case. */
 export const IDEMPOTENCY_KEY = 'idempotency-key'
@@ -20,7 +21,7 @@ interface KeyedRequest {
   readonly hasBody: boolean
   /** The caller id of the request; empty for the application user. */
   readonly user: string
-  readonly wantsRow: boolean
+  readonly preferences: Preferences
 }
 
 /**
@@ -30,7 +31,7 @@ interface KeyedRequest {
  * @throws BadIdempotencyKey
  */
 export function idempotentCreate(request: KeyedRequest): IdempotentCreate | undefined {
-  const { headers, method, user, wantsRow } = request
+  const { headers, method, user, preferences } = request
   const written = headers[IDEMPOTENCY_KEY]
   if (written === undefined || isRead(method)) return undefined
   const key = parseKey(String(written))
@@ -43,13 +44,13 @@ export function idempotentCreate(request: KeyedRequest): IdempotentCreate | unde
   if (method !== 'POST' || entitySet === undefined) {
     throw new BadIdempotencyKey('it is for creates only, POST /<entity set>')
   }
-  if (!request.hasBody || !isJson(headers['content-type']) || isEncoded(headers)) {
+  if (!request.hasBody || !isJson(headers['content-type']) || isEncoded(headers['content-encoding'])) {
     throw new BadIdempotencyKey('the row must be JSON, with Content-Type: application/json and no Content-Encoding')
   }
-  if (/respond-async/i.test(String(headers['prefer'] ?? ''))) {
+  if (preferences.respondAsync) {
     throw new BadIdempotencyKey('a create in the background (Prefer: respond-async) has no answer to remember')
   }
-  return { key, entitySet, user, wantsRow }
+  return { key, entitySet, user, wantsRow: preferences.wantsRow }
 }
 
 /** Refuses a key on a request inside a `$batch`. */
@@ -59,7 +60,3 @@ export function refusePartKey(part: number, headers: readonly { readonly name: s
 }
 
 const ENTITY_SET = /^\/([A-Za-z_]\w{0,127})$/
-
-function isEncoded(headers: IncomingHttpHeaders): boolean {
-  return (headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity'
-}

@@ -103,7 +103,7 @@ export function requestPreparation(options: PreparationOptions): (request: Fasti
             isDataverse: target.url.product === 'dataverse',
             hasBody,
             user: user === undefined ? '' : callerIdOf(user).join(':'),
-            wantsRow: preferences.wantsRow,
+            preferences,
           })
     if (length !== undefined && Number(length) > bodyLimit) throw new BodyTooLarge(bodyLimit)
     const writtenParts: BatchOperation[] | undefined = isBatch(path) ? [] : undefined
@@ -131,7 +131,7 @@ export function requestPreparation(options: PreparationOptions): (request: Fasti
       record: exchange.record,
       transform: hasBody ? bodyRewriter(request, map, path, writtenParts) : undefined,
     }
-    const rows = rowsRequest(raw, outbound)
+    const rows = rowsRequest(raw, preferences, outbound)
     return { map, outbound: rows?.outbound ?? outbound, limit: rows?.limit }
   }
 

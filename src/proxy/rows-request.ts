@@ -4,6 +4,7 @@ import type { OutboundRequest } from '../dynamics/send.ts'
 import { NotACollection } from '../errors.ts'
 import { hasFetchXml } from '../odata/fetch-xml-page.ts'
 import { headersWithout } from '../odata/flat-headers.ts'
+import type { Preferences } from '../odata/preferences.ts'
 import { acceptOfRows, topOf } from '../queries/ndjson.ts'
 
 /** The rows of all pages, as a caller asks for them. */
@@ -21,6 +22,7 @@ export interface RowsRequest {
  */
 export function rowsRequest(
   { headers, httpVersion }: Pick<IncomingMessage, 'headers' | 'httpVersion'>,
+  { respondAsync }: Preferences,
   outbound: OutboundRequest,
 ): RowsRequest | undefined {
   const { method, path } = outbound
@@ -32,7 +34,7 @@ export function rowsRequest(
   const queryStart = path.indexOf('?')
   if (NO_ROWS.test(queryStart === -1 ? path : path.slice(0, queryStart)))
     throw new NotACollection('this address has none')
-  if (/odata\.track-changes|respond-async/i.test(String(headers['prefer'] ?? ''))) {
+  if (respondAsync || /odata\.track-changes/i.test(String(headers['prefer'] ?? ''))) {
     throw new NotACollection('changes and background operations have links that it cannot hold')
   }
   const others = headersWithout(outbound.headers, (name) => name === 'accept')
