@@ -1,4 +1,4 @@
-import type { TraceContext } from '../dynamics/request-record.ts'
+import type { TraceContext } from '../dynamics/trace-context.ts'
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
 import { headersWithout } from '../odata/flat-headers.ts'

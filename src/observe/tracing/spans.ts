@@ -1,5 +1,5 @@
-import { newSpanId } from '../../dynamics/request-record.ts'
 import type { RequestRecord, Wait, WaitReason } from '../../dynamics/request-record.ts'
+import { newSpanId } from '../../dynamics/trace-context.ts'
 import { clientAttributes, serverAttributes, spanName } from './span-attributes.ts'
 import { SPAN_KIND } from './span.ts'
 import type { Span } from './span.ts'

@@ -1,6 +1,6 @@
 import type { TracingSettings } from '../../config/tracing.ts'
-import { newSpanId, newTraceId } from '../../dynamics/request-record.ts'
 import type { RequestRecord } from '../../dynamics/request-record.ts'
+import { newSpanId, newTraceId } from '../../dynamics/trace-context.ts'
 import type { Logger } from '../../logging/logger.ts'
 import { onceIn } from '../once-in.ts'
 import type { TracedRequest } from './traced-request.ts'
