@@ -7,8 +7,8 @@
 import { Buffer } from 'node:buffer'
 
 import { parseRule } from '../src/config/rule.ts'
-import { readHead } from '../src/door/head.ts'
 import { headerNames } from '../src/door/header-names.ts'
+import { readHead } from '../src/door/read-head.ts'
 import { requestBatch, responseBatch } from '../src/odata/batch.ts'
 import { fetchedEntities } from '../src/odata/fetch-xml.ts'
 import { navigationOf } from '../src/odata/navigation.ts'

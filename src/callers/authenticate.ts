@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache'
 
 import type { Settings } from '../config/schema.ts'
 import type { CallerSettings } from '../config/settings/callers.ts'
-import type { Head } from '../door/head.ts'
+import type { Head } from '../door/read-head.ts'
 import { BadRequest, CallerUnknown } from '../errors.ts'
 import type { Caller, CallerOrFault } from '../identity/caller.ts'
 import type { ReadJson } from '../outbound/read-json.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 
-import { readHead } from '../../src/door/head.ts'
 import { headerNames } from '../../src/door/header-names.ts'
+import { readHead } from '../../src/door/read-head.ts'
 import { callersFixture } from '../support/callers-fixture.ts'
 import { get, rawRequest, requestOf } from '../support/raw-http.ts'
 
