@@ -1,6 +1,9 @@
 /** A command to Redis took too long. */
 export const REDIS_TIMEOUT = 'TIMEOUT'
 
+/** A reply has another type than those of Redis. */
+export const INVALID_REPLY = 'INVALID_REPLY'
+
 /** What an error of Redis or of the connection to it is called: a code in capital letters. */
 export function redisErrorCode(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
@@ -15,6 +18,7 @@ export function redisFix(code: string): string {
 
 const FIXES = new Map([
   [REDIS_TIMEOUT, 'Redis answers too slowly: see how busy it is, and how far away.'],
+  [INVALID_REPLY, 'Something else than Redis answers there: correct REDIS_URL.'],
   ['ENOTFOUND', 'There is no host of this name: correct REDIS_URL.'],
   ['WRONGPASS', 'Correct the user name and the password in REDIS_URL or REDIS_PASSWORD.'],
   ['NOAUTH', 'Redis wants a password: write it into REDIS_URL or REDIS_PASSWORD.'],

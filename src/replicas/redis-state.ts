@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 
 import type { RedisLink } from './redis-link.ts'
+import { integerReply, textReply } from './redis-reply.ts'
 import type { Seal } from './seal.ts'
 import type { Listener, SharedState, SharedValue } from './shared-state.ts'
 
@@ -58,7 +59,10 @@ export function createRedisState(link: RedisLink, sealNow: () => Seal): RedisSta
     const seal = sealNow()
     const name = seal.name(key)
     const [sealed, expiresIn] = await link.run<readonly [string | null, number]>(
-      (send) => Promise.all([send<string | null>(['GET', PREFIX + name]), send<number>(['PTTL', PREFIX + name])]),
+      async (send) => {
+        const [sealed, expiresIn] = await Promise.all([send(['GET', PREFIX + name]), send(['PTTL', PREFIX + name])])
+        return [textReply(sealed), integerReply(expiresIn)]
+      },
       [null, 0],
     )
     const text = sealed === null ? undefined : seal.decrypt(name, sealed)

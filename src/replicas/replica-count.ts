@@ -1,4 +1,5 @@
 import type { Commands } from './redis-link.ts'
+import { integerReply } from './redis-reply.ts'
 
 /** Counts the live replicas, by the clock of Redis. */
 export interface ReplicaCount {
@@ -27,9 +28,9 @@ export function countReplicas(self: string, keyOf: (scope: string) => string, li
             send(['ZADD', key, String(now), self]),
             send(['ZREMRANGEBYSCORE', key, '-inf', `(${now - lifetime}`]),
             send(['PEXPIRE', key, String(lifetime)]),
-            send<number>(['ZCARD', key]),
+            send(['ZCARD', key]),
           ])
-          counts.set(scope, { last: live, before: counts.get(scope)?.last ?? 1 })
+          counts.set(scope, { last: Math.max(1, integerReply(live)), before: counts.get(scope)?.last ?? 1 })
         }),
       )
     },
