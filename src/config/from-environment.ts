@@ -98,7 +98,7 @@ export function settingsFromEnvironment(
     if (named === undefined && kind === 'managed-identity' && !isSet(source, 'DYNAMICS_URL')) {
       errors.push(
         'AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are missing: set them to what the app ' +
-          `registration shows. (Without them a managed identity is used, where Azure gives one.)${sought}`,
+          `registration shows. (Without them a managed identity is used, where Azure provides one.)${sought}`,
       )
     }
     const rest = collect(target, 'targets[0]') as object

@@ -156,7 +156,7 @@ const EXPORTERS = ['otlp', 'none'] as const
 
 function protocolOf(text: string): TracingSettings['protocol'] {
   if (text.toLowerCase() === 'grpc') {
-    throw new SettingError('is grpc, which the gateway does not speak: write http/protobuf, and the port 4318.')
+    throw new SettingError('is grpc, which the gateway does not support: write http/protobuf, and the port 4318.')
   }
   return oneOf(PROTOCOLS)(text)
 }

@@ -3,7 +3,7 @@ import type { Explanation } from './explanation.ts'
 
 /** What it means that no response came. */
 export function explainConnection({ host = 'the authority', code = 'unknown' }: FailureFacts): Explanation {
-  const what = `No answer came from ${host} (${code}).`
+  const what = `No usable response came from ${host} (${code}).`
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -59,7 +59,7 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return {
       what,
-      why: 'Its TLS certificate is for other host names, so this is another server than the address says.',
+      why: 'Its TLS certificate is for other host names, so it may be another server than the one intended.',
       todo: "Check the spelling of the address, this machine's DNS, and the proxy (HTTPS_PROXY).",
     }
   }
@@ -67,7 +67,7 @@ export function explainConnection({ host = 'the authority', code = 'unknown' }: 
     return {
       what,
       why: 'It does not support TLS 1.2 or newer on this port.',
-      todo: 'Check the port in the address; else enable TLS 1.2 or 1.3 on that host or the proxy in between.',
+      todo: 'Check the port in the address; otherwise enable TLS 1.2 or 1.3 on that host or the proxy in between.',
     }
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO|TLS|SSL/.test(code)) {

@@ -13,19 +13,19 @@ export function redisErrorCode(error: unknown): string {
 
 /** How to fix what an error of Redis means: a sentence. */
 export function redisFix(code: string): string {
-  return FIXES.get(code) ?? 'See whether Redis runs, and whether this machine may reach it.'
+  return FIXES.get(code) ?? 'Check whether Redis runs, and whether this machine can reach it.'
 }
 
 const FIXES = new Map([
-  [REDIS_TIMEOUT, 'Redis answers too slowly: see how busy it is, and how far away.'],
-  [INVALID_REPLY, 'Something else than Redis answers there: correct REDIS_URL.'],
-  ['ENOTFOUND', 'There is no host of this name: correct REDIS_URL.'],
+  [REDIS_TIMEOUT, 'Redis answers too slowly: check how busy it is, and how far away.'],
+  [INVALID_REPLY, 'Another service than Redis responds there: correct REDIS_URL.'],
+  ['ENOTFOUND', 'There is no host with this name: correct REDIS_URL.'],
   ['WRONGPASS', 'Correct the user name and the password in REDIS_URL or REDIS_PASSWORD.'],
   ['NOAUTH', 'Redis wants a password: write it into REDIS_URL or REDIS_PASSWORD.'],
   ['NOPERM', "The ACL user lacks a command, key or channel: give it those of the documentation's list."],
   ['OOM', 'The memory of Redis is full: raise maxmemory, or set an eviction policy such as allkeys-lru.'],
   ['READONLY', 'This Redis is a read-only replica: write the address of the primary into REDIS_URL.'],
-  ['MISCONF', 'Redis takes no writes, because it cannot save them: see its log.'],
+  ['MISCONF', 'Redis accepts no writes, because it cannot save them: look at its log.'],
   ['MOVED', 'This is a node of a cluster: use a Redis without cluster mode.'],
   ['ERR', 'Use Redis 6 or newer, or Valkey.'],
   ['DEPTH_ZERO_SELF_SIGNED_CERT', 'Write the path of the certificate into REDIS_CA_PATH.'],

@@ -22,7 +22,7 @@ export const OF_REQUESTS: Readonly<Record<string, Explanation>> = {
     todo: 'Compare the names with `$metadata`: properties in lower case, lookups as `_name_value`.',
   },
   '0x8006088a': {
-    what: 'nothing has the name in the path.',
+    what: 'the name in the path does not exist.',
     why: 'The path names no entity set, function or navigation property. Entity sets are plural: accounts, not account.',
     todo: 'Look the name up in `$metadata`: the entity sets are at its end.',
   },

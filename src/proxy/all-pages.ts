@@ -119,7 +119,7 @@ export function writeAllPages(first: UpstreamResponse, options: AllPages): void 
           })
         : nextPagePath(map, path, String(JSON.parse(link)))
     if (next === undefined || next.length > MAX_BATCHED_ADDRESS_CHARACTERS) {
-      throw new OwnError('the next page cannot be asked for: it is of another resource, or its address is too long')
+      throw new OwnError('the next page cannot be requested: it is of another resource, or its address is too long')
     }
     return next
   }

@@ -48,7 +48,7 @@ export function idempotentCreate(request: KeyedRequest): IdempotentCreate | unde
     throw new BadIdempotencyKey('the row must be JSON, with Content-Type: application/json and no Content-Encoding')
   }
   if (preferences.respondAsync) {
-    throw new BadIdempotencyKey('a create in the background (Prefer: respond-async) has no answer to remember')
+    throw new BadIdempotencyKey('an asynchronous create (Prefer: respond-async) has no response to remember')
   }
   return { key, entitySet, user, wantsRow: preferences.wantsRow }
 }

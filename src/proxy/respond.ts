@@ -70,7 +70,7 @@ export function responder({ target, send, stopping, explain, foreign }: Responde
     refuseForeign(response, head, path, target)
     const body = status < 400 ? response.body : explained(response.body, head, request)
     const isOfRows = limit !== undefined && status === 200
-    if (isOfRows && !isJson(head.contentType)) throw new NotACollection('this address has none')
+    if (isOfRows && !isJson(head.contentType)) throw new NotACollection('this address has no rows')
     if (isOfRows && method !== 'HEAD') return writeRows(response, headers, exchange, reply, prepared, limit)
     const transform = responseBodyRewriter(map, head, outbound, request.head.preferences, foreign)
     // The gateway may have asked for a coding that the caller does not accept, to keep the response.

@@ -28,12 +28,12 @@ export function rowsRequest(
   const { method, path } = outbound
   const accept = method === 'OPTIONS' ? undefined : acceptOfRows(headers.accept)
   if (accept === undefined) return undefined
-  if (method !== 'GET' && method !== 'HEAD') throw new NotACollection(`a ${method} has none`)
+  if (method !== 'GET' && method !== 'HEAD') throw new NotACollection(`a ${method} reads no rows`)
   // Its responses end with the connection, whether they are complete or not. nginx speaks it unless told otherwise.
   if (httpVersion === '1.0') throw new NotACollection('HTTP/1.0 cannot say that rows are missing, so send HTTP/1.1')
   const queryStart = path.indexOf('?')
   if (NO_ROWS.test(queryStart === -1 ? path : path.slice(0, queryStart)))
-    throw new NotACollection('this address has none')
+    throw new NotACollection('this address has no rows')
   if (respondAsync || /odata\.track-changes/i.test(String(headers['prefer'] ?? ''))) {
     throw new NotACollection('changes and background operations have links that it cannot hold')
   }

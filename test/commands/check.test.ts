@@ -684,7 +684,7 @@ t.test('tests Redis only if it is configured', async (t) => {
 
   await redis.kill()
   t.equal(await check({}, io), 0)
-  t.match(written.stdout, /! Redis .*\(ECONNREFUSED\).*See whether Redis runs/)
+  t.match(written.stdout, /! Redis .*\(ECONNREFUSED\).*Check whether Redis runs/)
 })
 
 t.test('a certificate that expires soon is a warning', async (t) => {

@@ -10,7 +10,7 @@ t.test('NDJSON needs a collection: a count has no rows', async (t) => {
   const { url } = await gatewayFor(t)
   const response = await fetch(`${url}/accounts/$count`, { headers: { accept: 'application/x-ndjson' } })
   t.equal(response.status >= 400, true)
-  t.match(await response.json(), { error: { message: /this address has none/ } })
+  t.match(await response.json(), { error: { message: /this address has no rows/ } })
 })
 
 t.test('an idempotency key needs Dataverse', async (t) => {

@@ -303,7 +303,7 @@ t.test('a key on a request that does not support it is refused before anything i
     ['/accounts', {}, /must be JSON/],
     ['/accounts', { body, headers: { 'content-type': 'text/plain' } }, /must be JSON/],
     ['/accounts', { body, headers: { 'content-encoding': 'gzip' } }, /must be JSON/],
-    ['/accounts', { body, headers: { prefer: 'respond-async' } }, /background/],
+    ['/accounts', { body, headers: { prefer: 'respond-async' } }, /asynchronous/],
     ['/sample_readings', { body }, /cannot be given a primary key/],
     ['/sample_suppliers', { body }, /cannot be given a primary key/],
     ['/systemuserrolescollection', { body }, /cannot be given a primary key/],

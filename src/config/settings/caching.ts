@@ -12,13 +12,13 @@ export const cacheMemory = size({
 export const targetCaching = {
   schemaCache: duration({
     description:
-      'How stale `$metadata` and the definitions of tables, relationships and choices may be that are answered from ' +
-      'memory, counted from the last proof that nothing changed. `0s`: they are not kept.',
+      'How stale `$metadata` and the definitions of tables, relationships and choices from memory may be, counted from ' +
+      'the last proof that nothing changed. `0s`: they are not kept.',
     env: 'SCHEMA_CACHE',
     fallback: '60s',
   }),
   reads: group(
-    'Which rows are answered from memory. Without `shared`, each user gets only their own earlier responses.',
+    'The rows that are answered from memory. Without `shared`, each user gets only their own earlier responses.',
     {
       revalidate: flag({
         description:

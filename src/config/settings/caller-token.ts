@@ -5,8 +5,8 @@ import { list, matching, optional, parsed } from '../values.ts'
 /** The tokens that a caller is known by. */
 export const callerToken = {
   ...group(
-    'The tokens of Entra, or of another OIDC provider, that this caller is known by. ' +
-      'One of roles, scopes, clientIds and subjects at least.',
+    'The tokens of Entra, or of another OIDC provider, that identify this caller. ' +
+      'At least one of roles, scopes, clientIds and subjects is required.',
     {
       issuer: parsed(
         {

@@ -8,7 +8,7 @@ import { policy } from './policy.ts'
 export const callers = {
   type: 'array',
   description: 'Who may call the gateway. While the list is empty, anyone who reaches it may.',
-  items: group('One caller, known by a key, a token or a client certificate.', {
+  items: group('One caller, identified by a key, a token or a client certificate.', {
     name: parsed(
       {
         description: "The caller's name in logs, metrics and the queue.",
@@ -38,7 +38,7 @@ export const callers = {
     certificates: list(
       {
         description:
-          'Client certificates that the caller is known by: a SHA-256 fingerprint, or a name that an authority of ' +
+          'Client certificates that identify the caller: a SHA-256 fingerprint, or a name that an authority of ' +
           '`tls.clientCa` has certified: `CN=billing`, `DNS:billing.contoso.com`, `URI:spiffe://contoso/billing`.',
         hint: 'a SHA-256 fingerprint, CN=name, DNS:name or URI:name',
       },

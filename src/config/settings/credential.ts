@@ -101,7 +101,7 @@ export const credentialKinds = {
       tenantId: personsTenantId,
       clientId,
       secret: secret({
-        description: 'The client secret, where the registration is a confidential one.',
+        description: 'The client secret, if the registration is a confidential client.',
         env: 'AZURE_CLIENT_SECRET',
       }),
     }),

@@ -6,7 +6,7 @@ export const observability = {
   allowInspect: flag({
     restart: true,
     description:
-      "Starts with Node's inspector on, or with options that write the memory to a file. " +
+      "Lets the gateway start with Node's inspector, or with options that write the memory to a file. " +
       "Whoever reaches the inspector's port reads every secret.",
     env: 'ALLOW_INSPECT',
     fallback: false,
@@ -37,7 +37,7 @@ export const observability = {
   inspector: flag({
     restart: true,
     description:
-      'The request inspector at `/-/inspector`: a page that shows what became of the last requests. It opens with the ' +
+      'The request inspector at `/-/inspector`: a page that shows the latest requests and their results. It opens with the ' +
       'link that is printed at start, on this machine, or for a caller with `inspect: true`.',
     env: 'INSPECTOR',
     fallback: false,

@@ -10,7 +10,7 @@ export const policy = {
     {
       description:
         'The users that this caller may name: `*` for any, e-mail addresses, `@domain`, or Entra object ids. ' +
-        'An empty list: none. Where a request names its user by the other of address and id, their row decides ' +
+        'An empty list: none. If a request names an id and the list an address, or the reverse, the row of the user decides ' +
         '(its address in the first of `emailColumns`).',
       hint: 'e-mail addresses, @contoso.com, Entra object ids, or *',
       fallback: ['*'],
@@ -20,7 +20,7 @@ export const policy = {
   callerIds: choice({
     description:
       'Whether this caller may itself send `CallerObjectId` or `MSCRMCallerID`: one of them, once, with a GUID. ' +
-      'On a `$batch` it holds for all parts; in a part it is refused.',
+      'On a `$batch` it applies to all parts; in a part it is refused.',
     fallback: 'refuse',
     words: ['refuse', 'allow'],
   }),
@@ -31,12 +31,12 @@ export const policy = {
         `${PRESETS.map((name) => `\`${name}\``).join(', ')}, and \`allow\` or \`deny\` with methods and names: ` +
         '`allow GET,POST accounts`, ' +
         '`deny * annotations`, `allow GET accounts/primarycontactid`, `allow POST WinOpportunity()`. A `deny` wins ' +
-        'over every `allow`; once there is an `allow`, all that none of them names is refused. The rules hold for ' +
+        'over every `allow`; if there is an `allow`, everything that no `allow` names is refused. The rules apply to ' +
         'every request inside a `$batch` too. Where they restrict what is read, navigation properties (in paths, ' +
         '`$expand`, `$select`, `$filter`, `$orderby`, `$apply`, with keys or without) must be named by an `allow`, as ' +
         'must the logical names of all entities in `fetchXml`; `savedQuery`, `userQuery` and, inside a `$batch`, ' +
         '`POST …/$query` are refused. A PATCH or PUT with `Prefer: return=representation` must be allowed to read, too; a `deny` of PATCH ' +
-        'or DELETE holds for `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: ' +
+        'or DELETE applies to `UpdateMultiple`, `UpsertMultiple` and `DeleteMultiple` of the entity set. Not covered: ' +
         'what the body of a request names (`@odata.bind`, deep inserts, the parameters of actions), and what plug-ins, ' +
         'workflows and other actions do.',
       hint: `rules such as ${PRESETS.join(', ')}, allow GET accounts, deny * annotations`,

@@ -59,7 +59,7 @@ export const target = group(
     ...targetCaching,
     idempotencySalt: secret({
       description:
-        'Keys the hashes that become the primary keys of rows created with an `Idempotency-Key`. The same in all ' +
+        'The secret key of the hashes that become the primary keys of rows created with an `Idempotency-Key`. The same in all ' +
         'replicas; with another one, a create that is sent again makes a second row. Default: derived from the app ' +
         'registration.',
       env: 'IDEMPOTENCY_SALT',
