@@ -33,11 +33,17 @@ export function rewriteRequestBody(next: Send, limit: number): Stage {
       return next({ ...request, body: rewritten })
     }
     const flowing = streamed(body, transform?.(), limit, request)
-    return next(
-      transform === undefined
-        ? { ...request, body: flowing }
-        : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) },
-    )
+    try {
+      return await next(
+        transform === undefined
+          ? { ...request, body: flowing }
+          : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) },
+      )
+    } catch (error) {
+      // A request that was not sent leaves its body unread. The caller's next request comes behind it.
+      flowing.destroy()
+      throw error
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 
 import t from 'tap'
@@ -125,3 +125,23 @@ t.test('a body that fails while its request waits ends that request only', async
   t.equal((await paused).status, 200)
   t.equal(emulator.executions, 0)
 })
+
+for (const framing of ['content-length', 'transfer-encoding']) {
+  t.test(`a connection stays usable after a body that was not sent, with ${framing}`, async (t) => {
+    const { url, emulator } = await gatewayFor(t)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.teardown(() => agent.destroy())
+    const statusOf = async (method: string, path: string, body = ''): Promise<number | undefined> => {
+      const headers = framing === 'content-length' || body === '' ? {} : { 'transfer-encoding': 'chunked' }
+      const outgoing = request(url + path, { agent, method, headers }).end(body)
+      const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+      response.resume()
+      return response.statusCode
+    }
+    emulator.faults.dataverse.push({ kind: 'throttle', retryAfter: 300 })
+    t.equal(await statusOf('GET', '/accounts'), 429)
+
+    t.equal(await statusOf('POST', '/accounts', ' '.repeat(6_000_000)), 429)
+    t.equal(await statusOf('GET', '/-/livez'), 200)
+  })
+}
