@@ -1,6 +1,6 @@
 import { BadRequest } from '../errors.ts'
 import { isUserId } from '../odata/guid.ts'
-import type { UserOrFault } from './caller.ts'
+import type { User, UserOrFault } from './caller.ts'
 
 /**
  * The user that a caller names by a caller id header. Dynamics ignores ids that it does not know, and would run the
@@ -24,6 +24,12 @@ export function userNamedBy(name: string, value: string): UserOrFault {
 /** The fault of a request with several caller ids. */
 export function severalCallerIds(): UserOrFault {
   return fault('The request names its user more than once. Send CallerObjectId or MSCRMCallerID once.')
+}
+/**
+ * The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none.
+ */
+export function callerIdOf({ objectId, systemUserId }: User): readonly [string, string] {
+  return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
 }
 
 function fault(sentence: string): UserOrFault {

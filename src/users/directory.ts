@@ -17,6 +17,7 @@ import {
 } from '../errors.ts'
 import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
+import { callerIdOf } from '../identity/caller-id.ts'
 import type { User } from '../identity/caller.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
@@ -199,11 +200,4 @@ function parsed(body: Buffer): unknown {
   } catch {
     return undefined
   }
-}
-
-/**
- * The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none.
- */
-export function callerIdOf({ objectId, systemUserId }: User): readonly [string, string] {
-  return objectId === undefined ? ['MSCRMCallerID', systemUserId!] : ['CallerObjectId', objectId]
 }
