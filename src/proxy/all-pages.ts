@@ -17,10 +17,11 @@ import { MAX_ROW_BYTES, pageRows, RowOverLimit } from '../odata/page-rows.ts'
 import type { PageRows } from '../odata/page-rows.ts'
 import { responseLinks } from '../odata/response-links.ts'
 import { rewriteChunk } from '../odata/text-transform.ts'
+import { withTop } from '../odata/top.ts'
 import { downstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
-import { NDJSON, withTop } from '../queries/ndjson.ts'
+import { NDJSON } from './ndjson.ts'
 import { HIGH_WATER_BYTES } from './write-response.ts'
 
 /** The head of the first page as that of a stream of rows, flat. */

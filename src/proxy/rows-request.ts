@@ -5,7 +5,8 @@ import { NotACollection } from '../errors.ts'
 import { hasFetchXml } from '../odata/fetch-xml-page.ts'
 import { headersWithout } from '../odata/flat-headers.ts'
 import type { Preferences } from '../odata/preferences.ts'
-import { acceptOfRows, topOf } from '../queries/ndjson.ts'
+import { topOf } from '../odata/top.ts'
+import { acceptOfRows } from './ndjson.ts'
 
 /** The rows of all pages, as a caller asks for them. */
 export interface RowsRequest {
