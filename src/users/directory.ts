@@ -1,33 +1,12 @@
 import { LRUCache } from 'lru-cache'
 
-import { runsAsPerson } from '../config/credential.ts'
 import type { Target } from '../config/schema.ts'
-import { Cancellation } from '../dynamics/cancellation.ts'
-import { lookupRecord } from '../dynamics/request-record.ts'
 import type { RequestRecord } from '../dynamics/request-record.ts'
-import { header } from '../dynamics/send.ts'
 import type { Send } from '../dynamics/send.ts'
-import {
-  ImpersonationIgnored,
-  isGatewayError,
-  LimitHolds,
-  retryLater,
-  UserLookupFailed,
-  UserLookupTooSlow,
-} from '../errors.ts'
-import { errorOf, explainDynamics } from '../explanations/dynamics-errors.ts'
-import { inOneLine } from '../explanations/explanation.ts'
-import { callerIdOf } from '../identity/caller-id.ts'
-import type { User } from '../identity/caller.ts'
-import { OwnError } from '../logging/own-error.ts'
-import { retryAfter } from '../outbound/retry-after.ts'
-import { lookupRequest } from './lookup-request.ts'
-import { pickUser } from './pick-user.ts'
 import type { LookupResult, FoundUser } from './pick-user.ts'
 import type { PreloadedUsers, PreloadState } from './preloaded-users.ts'
-import { rateLimiter } from './rate-limit.ts'
 import type { SharedUsers } from './shared-users.ts'
-import { userQuery } from './user-query.ts'
+import { userLookup } from './user-lookup.ts'
 import type { NamedUser } from './user-query.ts'
 
 /** Finds the users of one environment by e-mail address or Entra object id. */
@@ -50,27 +29,22 @@ export interface UserDirectory {
 /** How often the caches read the clock, in milliseconds: each time costs a timer. */
 const TTL_RESOLUTION_MS = 100
 
-/** The largest response, in bytes: a page of a few short rows is far smaller. */
-const MAX_RESPONSE_BYTES = 256 * 1024
-
 /**
  * Caches users, and in a separate cache the addresses and ids without a user, so that invented ones never evict known
  * users. Concurrent lookups of one address or id share one request. Failures are not cached.
- *
- * Lookups run as the application user, without any header of the caller.
  */
 export function userDirectory(
   send: Send,
-  { url, impersonation, credential }: Pick<Target, 'url' | 'impersonation' | 'credential'>,
+  target: Pick<Target, 'url' | 'impersonation' | 'credential'>,
   shared?: SharedUsers,
   preloaded?: PreloadedUsers,
 ): UserDirectory {
-  const { emailColumns } = impersonation
+  const { impersonation } = target
+  const lookUp = userLookup(send, target)
   // Created with the first entry: a cache allocates memory for all its entries at once, 1 MB for 10,000.
   let known: LRUCache<string, FoundUser> | undefined
   let notFound: LRUCache<string, Error> | undefined
   const pending = new Map<string, Promise<FoundUser>>()
-  const waitForRate = rateLimiter(impersonation.lookupsPerSecond, impersonation.lookupTimeout)
   shared?.onRefused((key) => known?.delete(key))
 
   return {
@@ -104,7 +78,7 @@ export function userDirectory(
   async function search(named: NamedUser, key: string, parent: RequestRecord): Promise<FoundUser> {
     const found = preloaded?.inUse() === true ? undefined : await shared?.find(key, named)
     if (found !== undefined) remember(key, found, found.remainingMs)
-    const { user, fault } = found ?? (await lookUp(named, key, parent))
+    const { user, fault } = found ?? (await lookUpAndRemember(named, key, parent))
     if (fault !== undefined) throw fault
     return user
   }
@@ -119,85 +93,18 @@ export function userDirectory(
     }
   }
 
-  async function lookUp(named: NamedUser, key: string, parent: RequestRecord): Promise<LookupResult> {
-    const cancellation = new Cancellation()
-    const limit = setTimeout(() => cancellation.cancel(new UserLookupTooSlow()), impersonation.lookupTimeout)
-    try {
-      await waitForRate(cancellation)
-      const finding = pickUser(await rowsOf(named, cancellation, parent), named, emailColumns)
-      const { user, fault } = finding
-      if (fault instanceof UserLookupFailed) throw fault
-      if (user !== undefined && impersonation.verify) await verify(user, cancellation, parent)
-      const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
-      if (ttl > 0 && (fault !== undefined || preloaded?.inUse() !== true)) {
-        remember(key, finding, ttl)
-        shared?.found(key, finding, ttl)
-      }
-      return finding
-    } finally {
-      clearTimeout(limit)
+  async function lookUpAndRemember(named: NamedUser, key: string, parent: RequestRecord): Promise<LookupResult> {
+    const finding = await lookUp(named, parent)
+    const { fault } = finding
+    const ttl = fault === undefined ? impersonation.remember : impersonation.rememberUnknown
+    if (ttl > 0 && (fault !== undefined || preloaded?.inUse() !== true)) {
+      remember(key, finding, ttl)
+      shared?.found(key, finding, ttl)
     }
-  }
-
-  async function rowsOf(
-    named: NamedUser,
-    cancellation: Cancellation,
-    parent: RequestRecord,
-  ): Promise<readonly unknown[]> {
-    const path = url.apiRoot + userQuery(named, emailColumns)
-    const { value } = (await ask(path, [], cancellation, parent)) as { value?: unknown }
-    if (!Array.isArray(value)) {
-      throw new UserLookupFailed({ cause: new OwnError('the response to the lookup has no rows') })
-    }
-    return value
-  }
-
-  /** Checks that Dynamics really acts as the user: it ignores a caller id that it does not know. */
-  async function verify(user: User, cancellation: Cancellation, parent: RequestRecord): Promise<void> {
-    const { UserId: actingAs } = (await ask(`${url.apiRoot}/WhoAmI`, callerIdOf(user), cancellation, parent)) as {
-      UserId?: unknown
-    }
-    if (String(actingAs).toLowerCase() !== user.systemUserId?.toLowerCase()) {
-      throw new ImpersonationIgnored({ cause: new OwnError("WhoAmI as the user was answered with another user's id") })
-    }
-  }
-
-  async function ask(
-    path: string,
-    extraHeaders: readonly string[],
-    cancellation: Cancellation,
-    parent: RequestRecord,
-  ): Promise<unknown> {
-    const response = await send(lookupRequest(path, extraHeaders, cancellation, lookupRecord(parent, path)))
-    const body = await response.body.bytes(MAX_RESPONSE_BYTES).catch((error: unknown) => {
-      throw isGatewayError(error) ? error : new UserLookupFailed({ cause: error as Error })
-    })
-    // A limit is not a failure of the lookup: it applies to the caller's request as well. Its response always has the
-    // header, because what respects limits sets it.
-    if (response.status === 429) {
-      throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now())!)
-    }
-    const json = parsed(body)
-    if (response.status === 200 && json !== undefined) return json ?? {}
-    const explanation = explainDynamics({
-      ...errorOf(response.status, (name) => header(response, name), json),
-      impersonated: extraHeaders.length > 0,
-      delegated: runsAsPerson(credential),
-    })
-    throw new UserLookupFailed({
-      cause: new OwnError(`Dynamics 365 answered the lookup with ${response.status}: ${inOneLine(explanation)}`),
-    })
+    return finding
   }
 }
 
 function createCache<V extends object>(max: number): LRUCache<string, V> {
   return new LRUCache({ max, ttlResolution: TTL_RESOLUTION_MS })
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }
