@@ -34,11 +34,6 @@ interface Refusal {
   readonly delay: number
 }
 
-/** `undefined` when a pause began before the request was written. */
-function unlessPaused(error: unknown): undefined {
-  if (error !== PAUSED) throw error
-}
-
 /** The pause for the concurrency limit, which ends as soon as some requests finish. */
 const CONCURRENCY_PAUSE_MS = 1000
 
@@ -47,7 +42,7 @@ const CONCURRENCY_PAUSE_MS = 1000
  * retried after the Retry-After if it may wait that long. Until then no other request is sent either, because
  * that would extend the wait.
  *
- * @throws LimitHolds when the limit lasts longer than the request may wait
+ * @throws LimitHolds when the limit lasts longer than the request may wait, or its streamed body cannot be sent later
  * @see https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
  */
 export function respectLimits(
@@ -59,9 +54,18 @@ export function respectLimits(
     answered: (response, request) =>
       response.status === 429 ? waitAndSend(request, response) : succeeded(request, response),
     failed(error, request) {
-      if (error !== PAUSED) throw error
+      requirePaused(error, request)
       return waitAndSend(request, undefined)
     },
+  }
+
+  /** Throws any other error, and refuses a request whose body was lost with the connection on which it was held back. */
+  function requirePaused(error: unknown, { body, record }: OutboundRequest): undefined {
+    if (error !== PAUSED) throw error
+    if (body === undefined || Buffer.isBuffer(body) || !body.destroyed) return undefined
+    const wait = pauseWindow.remaining()
+    onEvent({ kind: 'request-paused', wait, waits: false, ...requestIds(record) })
+    throw retryLater(new LimitHolds(), wait)
   }
 
   function succeeded({ cancellation }: OutboundRequest, response: UpstreamResponse): UpstreamResponse {
@@ -95,7 +99,7 @@ export function respectLimits(
       let sent: UpstreamResponse | undefined
       while (sent === undefined) {
         while (pauseWindow.isPaused()) waited += await waitFor(request, waited)
-        sent = await next(request).catch(unlessPaused)
+        sent = await next(request).catch((error: unknown) => requirePaused(error, request))
       }
       return sent
     }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 
 import t from 'tap'
@@ -115,6 +115,29 @@ t.test('a streamed body is not sent again', async (t) => {
 
   t.equal(answer.status, 429)
   t.equal(header(answer, 'retry-after'), '1')
+})
+
+t.test('a streamed body whose connection opens during a pause is refused with the limit', async (t) => {
+  const origin = await service(t, refusing(1, COUNT, '200'))
+  const { send, agent, events } = connectionFixture(t, origin)
+  const { writes } = agent
+  let open: (() => boolean) | undefined
+  // A connection that takes long to open.
+  const dispatch: typeof writes.dispatch = (options, handler) => {
+    open = () => writes.dispatch(options, handler)
+    return true
+  }
+  Object.assign(agent, { writes: { dispatch } })
+  const request = outbound({ method: 'POST', body: new PassThrough(), bodyLength: 10_000_000 })
+
+  const uploading = send(request)
+  await until(() => open !== undefined)
+  t.equal((await send(outbound())).status, 429)
+  open!()
+
+  await t.rejects(uploading, { code: 'GATEWAY_LIMIT_HOLDS', retryAfter: 200 })
+  t.notOk(request.record.sent)
+  t.match(events.at(-1), { kind: 'request-paused', waits: false })
 })
 
 t.test('nothing is sent during a pause, and then one probe goes first', async (t) => {
