@@ -176,7 +176,7 @@ t.test('refusals at the door', async (t) => {
       call: raw('GET /accounts HTTP/1.1', 'Expect: tea'),
       status: 417,
       code: 'GATEWAY_EXPECTATION_FAILED',
-      reason: /expects/,
+      reason: /Expect header/,
       fix: /100-continue/,
       evidence: NOT_SENT,
     },

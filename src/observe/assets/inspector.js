@@ -85,9 +85,9 @@ function showList(newer = new Set()) {
 function showNone(count) {
   const none = byId('none')
   if (count > 0) return none.replaceChildren()
-  if (requests.length > 0) return none.replaceChildren(el('p', {}, 'No request passes these filters.'))
+  if (requests.length > 0) return none.replaceChildren(el('p', {}, 'No request matches these filters.'))
   none.replaceChildren(
-    el('p', {}, 'Nothing has been asked yet. Send a request through the gateway, and it appears here:'),
+    el('p', {}, 'No requests yet. Send one through the gateway, and it appears here:'),
     el('pre', {}, `curl ${location.origin}/WhoAmI`),
   )
 }
@@ -146,7 +146,7 @@ function showHint() {
       el(
         'p',
         {},
-        'Choose a request to see who called, as whom it ran, where its time went, and, if it failed, the fix.',
+        'Choose a request to see who called, as which user it ran, where its time went, and, if it failed, the fix.',
       ),
       el('p', {}, key('↑'), ' ', key('↓'), ' move · ', key('Enter'), ' open · ', key('Esc'), ' close'),
       el('p', {}, key('e'), ' errors · ', key('s'), ' slow · ', key('/'), ' search · ', key('c'), ' copy as curl'),
@@ -167,11 +167,11 @@ function shownIn(request) {
     toolsFor(request),
     explanation === undefined ? undefined : whyCard(request.code, explanation),
     timesCard(request),
-    card('Who, and as whom', factList(facts)),
-    attempts.length === 0 ? undefined : card('What happened on the way', steps(attempts)),
-    card('What came', ...nameList(request.requestHeaders, captured?.headers), bodyOf(captured?.requestBody)),
+    card('Caller and user', factList(facts)),
+    attempts.length === 0 ? undefined : card('Waits and attempts', steps(attempts)),
+    card('Request', ...nameList(request.requestHeaders, captured?.headers), bodyOf(captured?.requestBody)),
     card(
-      request.responder === 'Dynamics' ? 'What Dynamics answered' : 'What the gateway answered',
+      request.responder === 'Dynamics' ? 'Response of Dynamics' : 'Response of the gateway',
       ...nameList(request.responseHeaders),
       bodyOf(captured?.responseBody),
     ),
@@ -263,7 +263,7 @@ async function copyText(text, isComplete) {
   } catch {
     // Without TLS a browser lets only loopback write to the clipboard.
     detail.querySelector('.tools').after(el('pre', { id: 'line' }, text))
-    toast('The browser keeps its clipboard closed: copy the line below.')
+    toast('The browser does not allow access to the clipboard: copy the line below.')
   }
 }
 
@@ -317,7 +317,7 @@ function showCapture(until) {
 
 async function post(path) {
   const response = await fetch(`/-/inspector/${path}`, { method: 'POST', headers: { 'x-inspector': '1' } })
-  if (!response.ok) toast('The gateway refused: open the link again that it printed at start.')
+  if (!response.ok) toast('The gateway refused this: open the link that it printed at start again.')
 }
 
 let awaitedFirst = true
