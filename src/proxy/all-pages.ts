@@ -181,7 +181,10 @@ class PageRefused extends OwnError {
 async function refusalOf(response: UpstreamResponse, outbound: OutboundRequest): Promise<PageRefused> {
   const { text } = await bufferResponse(response, outbound)
   try {
-    return new PageRefused(response.status, (JSON.parse(text) as { error?: unknown }).error)
+    const { error } = JSON.parse(text) as { error?: unknown }
+    // It fails for an error that is nested too deeply to be written again.
+    JSON.stringify(error)
+    return new PageRefused(response.status, error)
   } catch {
     return new PageRefused(response.status, undefined)
   }

@@ -228,6 +228,11 @@ t.test('a stream that fails is cut off after a line with the link to continue', 
   for (const [kind, fault, error] of [
     ['an error', { kind: 'answer', status: 403, body }, { code: '0x80040220' }],
     ['an error that is none', { kind: 'answer', status: 403, body: 'no' }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
+    [
+      'an error of deep lists',
+      { kind: 'answer', status: 403, body: `{"error":${'['.repeat(400_000)}${']'.repeat(400_000)}}` },
+      { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' },
+    ],
     ['a page of a sign-in', { kind: 'html', status: 200 }, { code: 'GATEWAY_DYNAMICS_ANSWER_INVALID' }],
     [
       'a page that is none',
