@@ -1,6 +1,7 @@
 import { codeOf } from '../dynamics/limits/parse.ts'
 import { header } from '../dynamics/send.ts'
 import type { UpstreamResponse } from '../dynamics/send.ts'
+import { parseJson } from '../odata/parse-json.ts'
 import { decode } from '../outbound/content-coding.ts'
 
 /** What Dynamics reports about changes of its definitions. */
@@ -89,9 +90,5 @@ function hasDeletions(deleted: unknown): boolean {
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return Object(JSON.parse(text)) as Readonly<Record<string, unknown>>
-  } catch {
-    return {}
-  }
+  return Object(parseJson(text)) as Readonly<Record<string, unknown>>
 }

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 
 import { isJsonObject } from '../odata/json-object.ts'
+import { parseJson } from '../odata/parse-json.ts'
 import { connectionFailure } from './authority-response.ts'
 import type { AuthorityResponse } from './authority-response.ts'
 import { AuthorityFailure } from './failure.ts'
@@ -86,12 +87,8 @@ async function readWhole(body: AsyncIterable<Buffer>): Promise<string> {
 
 /** A JSON object, or `undefined`: a proxy may respond with a web page. */
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(text)
+  return isJsonObject(value) ? value : undefined
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {

@@ -3,6 +3,7 @@ import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { isJsonObject } from '../odata/json-object.ts'
+import { parseJson } from '../odata/parse-json.ts'
 
 /** No token was issued. `message` is for operators: what happened, why, and the fix. */
 export class AuthorityFailure extends OwnError {
@@ -32,12 +33,7 @@ export class ClaimsDemanded extends AuthorityFailure {
 
 /** Whether `claims` is a claims request that fits into a header: a JSON object of moderate size. */
 export function isClaims(claims: unknown): claims is string {
-  if (typeof claims !== 'string' || claims.length > MAX_CLAIMS_LENGTH) return false
-  try {
-    return isJsonObject(JSON.parse(claims))
-  } catch {
-    return false
-  }
+  return typeof claims === 'string' && claims.length <= MAX_CLAIMS_LENGTH && isJsonObject(parseJson(claims))
 }
 
 const MAX_CLAIMS_LENGTH = 4096

@@ -3,6 +3,7 @@ import type { ExchangeOptions } from './authority-request.ts'
 import { responseFailure, tokenIn } from './authority-response.ts'
 import type { AuthorityResponse } from './authority-response.ts'
 import type { FetchedToken } from './credential.ts'
+import { claimsOf } from './token-claims.ts'
 
 /** The tokens of a person's sign-in. */
 export interface PersonsToken extends FetchedToken {
@@ -59,14 +60,6 @@ export async function redeem(
 }
 
 function nameIn(idToken: string): string | undefined {
-  try {
-    const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as Record<
-      string,
-      unknown
-    >
-    const names = [claims['preferred_username'], claims['email'], claims['name'], claims['sub']]
-    return names.find((name) => typeof name === 'string')?.slice(0, 200)
-  } catch {
-    return undefined
-  }
+  const { preferred_username: userName, email, name, sub } = claimsOf(idToken)
+  return [userName, email, name, sub].find((one) => typeof one === 'string')?.slice(0, 200)
 }

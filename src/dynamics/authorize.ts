@@ -3,6 +3,7 @@ import { TokenRefused } from '../errors.ts'
 import { inOneLine } from '../explanations/explanation.ts'
 import { explainForeign } from '../explanations/foreign-responses.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { parseJson } from '../odata/parse-json.ts'
 import { unlessCancelled } from './cancellation.ts'
 import type { Stage } from './chain.ts'
 import type { OnEvent } from './events.ts'
@@ -45,7 +46,7 @@ export function authorize(next: Send, credential: AccessTokens, onEvent: OnEvent
     const why = refusalOf(refusal, challenge)
     refusal.body.dump()
     const tokens = request.tokens ?? credential
-    tokens.discard(request.authorization!, claimsOf(challenge))
+    tokens.discard(request.authorization!, claimsRequestOf(challenge))
     const repeatable = request.body === undefined || Buffer.isBuffer(request.body)
     onEvent({ kind: 'token-refused', repeated: repeatable, ...requestIds(request.record) })
     if (!repeatable) throw new TokenRefused({ cause: why })
@@ -59,7 +60,7 @@ export function authorize(next: Send, credential: AccessTokens, onEvent: OnEvent
     const still = refusalOf(response, challenged)
     response.body.dump()
     // A claims challenge that only the person can meet goes to the caller, also after the retry.
-    if (request.tokens !== undefined) tokens.discard(renewed, claimsOf(challenged))
+    if (request.tokens !== undefined) tokens.discard(renewed, claimsRequestOf(challenged))
     throw new TokenRefused({ cause: still })
   }
 }
@@ -85,17 +86,12 @@ async function tokenFor(
  *
  * @see https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */
-export function claimsOf(challenge: string): string | undefined {
+export function claimsRequestOf(challenge: string): string | undefined {
   if (!/\berror="?insufficient_claims\b/i.test(challenge)) return undefined
   const encoded = /\bclaims="?([A-Za-z0-9+/_=-]+)/.exec(challenge)?.[1]
   if (encoded === undefined) return undefined
   const claims = Buffer.from(encoded, 'base64').toString()
-  try {
-    JSON.parse(claims)
-  } catch {
-    return undefined
-  }
-  return claims
+  return parseJson(claims) === undefined ? undefined : claims
 }
 
 /** For the log: the code of the refusal, without the addresses next to it. */

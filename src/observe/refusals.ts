@@ -5,6 +5,7 @@ import { inOneLine } from '../explanations/explanation.ts'
 import type { Explanation } from '../explanations/explanation.ts'
 import { isPage } from '../explanations/foreign-responses.ts'
 import type { Logger } from '../logging/logger.ts'
+import { parseJson } from '../odata/parse-json.ts'
 import { onceIn } from './once-in.ts'
 
 /** A configuration error affects every request, so it is logged once a minute. */
@@ -51,7 +52,7 @@ export function explainRefusals(
     if (status !== 403 && status !== 400) return
     const page = isPage(contentType)
     if (!page && body === undefined) return
-    const error = page ? {} : errorIn(json(body!))
+    const error = page ? {} : errorIn(parseJson(body!.toString('utf8')))
     const { code, message } = error
     const ofTheSetup = code !== undefined && SETUP_ERROR_CODES.test(code.toLowerCase())
     if (!page && !ofTheSetup && !SETUP_ERROR_TEXTS.test(message ?? '')) return
@@ -70,15 +71,6 @@ export function explainRefusals(
 
 /** The explanation of a refusal, in the words of `check`. */
 export function explainRefusal({ status, contentType, body, impersonated }: Refusal, delegated: boolean): Explanation {
-  const error = isPage(contentType) || body === undefined ? {} : errorIn(json(body))
+  const error = isPage(contentType) || body === undefined ? {} : errorIn(parseJson(body.toString('utf8')))
   return explainDynamics({ status, contentType, impersonated, delegated, ...error })
-}
-
-/** The parsed JSON of a body; `undefined` when it is incomplete or not JSON. */
-function json(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -18,6 +18,7 @@ import { inOneLine } from '../explanations/explanation.ts'
 import { callerIdOf } from '../identity/caller-id.ts'
 import type { User } from '../identity/caller.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { parseJson } from '../odata/parse-json.ts'
 import { retryAfter } from '../outbound/retry-after.ts'
 import { lookupRequest } from './lookup-request.ts'
 import { pickUser } from './pick-user.ts'
@@ -100,7 +101,7 @@ export function userLookup(
     if (response.status === 429) {
       throw retryLater(new LimitHolds(), retryAfter(header(response, 'retry-after'), Date.now())!)
     }
-    const json = parsed(body)
+    const json = parseJson(body.toString('utf8'))
     if (response.status === 200 && json !== undefined) return json ?? {}
     const explanation = explainDynamics({
       ...errorOf(response.status, (name) => header(response, name), json),
@@ -110,13 +111,5 @@ export function userLookup(
     throw new UserLookupFailed({
       cause: new OwnError(`Dynamics 365 answered the lookup with ${response.status}: ${inOneLine(explanation)}`),
     })
-  }
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
   }
 }

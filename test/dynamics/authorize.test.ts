@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 
 import t from 'tap'
 
-import { claimsOf } from '../../src/dynamics/authorize.ts'
+import { claimsRequestOf } from '../../src/dynamics/authorize.ts'
 import { CredentialRejected, TokenUnavailable } from '../../src/errors.ts'
 import {
   answerJson,
@@ -177,23 +177,27 @@ t.test('a streamed body is not sent again after a 401', async (t) => {
 t.test('reads a claims challenge, and ignores other challenges', async (t) => {
   const encoded = Buffer.from(CLAIMS).toString('base64')
   t.equal(
-    claimsOf(
+    claimsRequestOf(
       'Bearer realm="", authorization_uri="https://login.example", error="insufficient_claims", ' +
         `claims="${encoded}"`,
     ),
     CLAIMS,
   )
-  t.equal(claimsOf(`Bearer error=insufficient_claims, claims=${encoded}`), CLAIMS, 'unquoted, as Dynamics writes')
   t.equal(
-    claimsOf(
+    claimsRequestOf(`Bearer error=insufficient_claims, claims=${encoded}`),
+    CLAIMS,
+    'unquoted, as Dynamics writes',
+  )
+  t.equal(
+    claimsRequestOf(
       'Bearer authorization_uri=https://login.example/oauth2/authorize, ' +
         'resource_id=https://contoso.crm4.dynamics.com/',
     ),
     undefined,
   )
-  t.equal(claimsOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
-  t.equal(claimsOf('Bearer error="insufficient_claims"'), undefined)
-  t.equal(claimsOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'not JSON')
+  t.equal(claimsRequestOf(`Bearer error="invalid_token", claims="${encoded}"`), undefined)
+  t.equal(claimsRequestOf('Bearer error="insufficient_claims"'), undefined)
+  t.equal(claimsRequestOf('Bearer error="insufficient_claims", claims="bm8ganNvbg=="'), undefined, 'not JSON')
 })
 
 t.test('a 401 whose body arrives late does not keep the retry from being cancelled', async (t) => {

@@ -1,6 +1,7 @@
 import { explainConnection } from '../../explanations/connection-errors.ts'
 import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
 import type { Explanation } from '../../explanations/explanation.ts'
+import { parseJson } from '../../odata/parse-json.ts'
 import { isDelegated, StepFailure } from './step.ts'
 import type { CheckContext } from './step.ts'
 
@@ -78,12 +79,8 @@ export function explain(
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(text)
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {

@@ -4,6 +4,7 @@ import { BadIdempotencyKey, isGatewayError, LimitHolds, retryLater, TableLookupF
 import { errorOf, explainDynamics } from '../../explanations/dynamics-errors.ts'
 import { inOneLine } from '../../explanations/explanation.ts'
 import { OwnError } from '../../logging/own-error.ts'
+import { parseJson } from '../../odata/parse-json.ts'
 import { retryAfter } from '../../outbound/retry-after.ts'
 import { Cancellation } from '../cancellation.ts'
 import { internalRead } from '../internal-read.ts'
@@ -123,7 +124,7 @@ export function tablesOf(send: Send, apiRoot: string): Tables {
     if (response.status === 429) {
       throw retryLater(new LimitHolds(), retryDelay(retryAfter(header(response, 'retry-after'), Date.now()), 1))
     }
-    const json = parsed(body)
+    const json = parseJson(body.toString('utf8'))
     const rows = (json as { value?: unknown } | undefined)?.value
     if (response.status === 200 && Array.isArray(rows)) return rows
     const error = errorOf(response.status, (name) => header(response, name), json)
@@ -175,14 +176,6 @@ export function tableIn(rows: readonly unknown[], entitySet: string): Table | st
 
 function lookupFailed(why: string): Error {
   return new TableLookupFailed({ cause: new OwnError(`the definition of the table could not be read: ${why}`) })
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }
 
 function definitionRequest(path: string, { record, tokens }: ParentRequest): OutboundRequest {
