@@ -1,6 +1,6 @@
 import { OwnError } from '../logging/own-error.ts'
 import { decode } from '../outbound/content-coding.ts'
-import { Failure } from './dispatch.ts'
+import { Failure } from './failure.ts'
 import { header } from './send.ts'
 import type { UpstreamResponse, ResponseBody, OutboundRequest } from './send.ts'
 

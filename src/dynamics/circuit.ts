@@ -1,7 +1,7 @@
 import { CircuitOpen, retryLater } from '../errors.ts'
 import type { Stage } from './chain.ts'
-import { Failure } from './dispatch.ts'
 import type { OnEvent } from './events.ts'
+import { Failure } from './failure.ts'
 import { failureKind } from './failures.ts'
 import { requestIds } from './request-record.ts'
 import type { RequestRecord } from './request-record.ts'

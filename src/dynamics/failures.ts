@@ -9,8 +9,8 @@ import {
   retryLater,
 } from '../errors.ts'
 import type { Stage } from './chain.ts'
-import { Failure } from './dispatch.ts'
 import type { Timeouts } from './dispatch.ts'
+import { Failure } from './failure.ts'
 import { withRetryAdvice } from './retry-advice.ts'
 import type { OutboundRequest } from './send.ts'
 

@@ -5,7 +5,7 @@ import t from 'tap'
 
 import type { Target } from '../../src/config/schema.ts'
 import { chain } from '../../src/dynamics/chain.ts'
-import { Failure } from '../../src/dynamics/dispatch.ts'
+import { Failure } from '../../src/dynamics/failure.ts'
 import { explainFailures, failureKind } from '../../src/dynamics/failures.ts'
 import type { OutboundRequest, Send } from '../../src/dynamics/send.ts'
 import { BodyTooLarge } from '../../src/errors.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { Cancellation } from '../../src/dynamics/cancellation.ts'
-import { Failure } from '../../src/dynamics/dispatch.ts'
+import { Failure } from '../../src/dynamics/failure.ts'
 import { RequestRecord } from '../../src/dynamics/request-record.ts'
 import type {
   UpstreamResponse,
