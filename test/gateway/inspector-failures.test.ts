@@ -543,7 +543,7 @@ t.test('refusals by rules', async (t) => {
       status: 403,
       code: 'GATEWAY_USER_REQUIRED',
       reason: /IMPERSONATION=required/,
-      fix: /e-mail address of the user/,
+      fix: /one of the headers/,
       evidence: NOT_SENT,
     },
   ])
