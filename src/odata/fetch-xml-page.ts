@@ -1,3 +1,4 @@
+import { decodedQuery } from './decoded-query.ts'
 import { fetchedEntities } from './fetch-xml.ts'
 
 /** What a page of FetchXML says of the next one, in its annotations. */
@@ -20,13 +21,13 @@ export function nextFetchXmlPage(path: string, { moreRecords, cookie }: FetchXml
   if (!moreRecords) return undefined
   const [, before = '', encoded] = OPTION.exec(path) ?? []
   if (encoded === undefined) return undefined
-  const xml = decoded(encoded)
+  const xml = decodedQuery(encoded)
   const [tag, attributes = ''] = (xml !== undefined && fetchedEntities(xml) !== undefined && FETCH.exec(xml)) || []
   if (xml === undefined || tag === undefined) return undefined
 
   const page = Number(attribute(cookie ?? '', 'pagenumber') ?? Number(attribute(attributes, 'page') ?? 1) + 1)
   // The cookie is encoded twice within its annotation.
-  const inner = decoded(decoded(attribute(cookie ?? '', 'pagingcookie') ?? '') ?? '') ?? ''
+  const inner = decodedQuery(decodedQuery(attribute(cookie ?? '', 'pagingcookie') ?? '') ?? '') ?? ''
   const otherAttributes = attributes.replaceAll(/\s(?:page|paging-cookie)\s*=\s*(?:"[^"]*"|'[^']*')/gi, '')
   const place = inner === '' ? ` page="${page}"` : ` page="${page}" paging-cookie="${escaped(inner)}"`
   const next = xml.replace(tag, () => `<fetch${place}${otherAttributes}>`)
@@ -35,7 +36,7 @@ export function nextFetchXmlPage(path: string, { moreRecords, cookie }: FetchXml
 
 /** Whether a query names FetchXML, itself or by a view. Its pages have no links. */
 export function hasFetchXml(query: string): boolean {
-  return query.split(/[?&]/).some((option) => NAMES.has(String(decoded(option.split('=', 1)[0]!)).toLowerCase()))
+  return query.split(/[?&]/).some((option) => NAMES.has(String(decodedQuery(option.split('=', 1)[0]!)).toLowerCase()))
 }
 
 const NAMES: ReadonlySet<string> = new Set(['fetchxml', 'savedquery', 'userquery'])
@@ -53,12 +54,4 @@ function attribute(text: string, name: string): string | undefined {
 
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    return undefined
-  }
 }

@@ -1,4 +1,5 @@
 import { addApplied } from './apply.ts'
+import { decodedQuery } from './decoded-query.ts'
 import { addPaths, splitOutside, withoutLiterals } from './expressions.ts'
 import { fetchedEntities } from './fetch-xml.ts'
 
@@ -31,11 +32,11 @@ export function navigationOf(query: string): Navigation | undefined {
   for (const option of query.replace(/^\?/, '').split('&')) {
     if (option === '') continue
     const equals = option.indexOf('=')
-    const name = decoded(equals === -1 ? option : option.slice(0, equals))
+    const name = decodedQuery(equals === -1 ? option : option.slice(0, equals))
       ?.trim()
       .replace(/^[$\s]+/, '')
       .toLowerCase()
-    const value = equals === -1 ? '' : decoded(option.slice(equals + 1))
+    const value = equals === -1 ? '' : decodedQuery(option.slice(equals + 1))
     // Some letters outside ASCII become ASCII when letter case is ignored.
     if (name === undefined || value === undefined || /[^\x20-\x7e]/.test(name)) return undefined
     if (STORED.has(name)) other ??= name
@@ -113,13 +114,5 @@ function addSelected(text: string, found: Found, depth: number): void {
   addPaths(text, found.names)
   for (const item of splitOutside(text, ',')) {
     if (item.includes('(')) addExpanded(item, found, depth)
-  }
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    return undefined
   }
 }
