@@ -1,6 +1,6 @@
 import createError from '@fastify/error'
 
-import { ALLOW } from './odata/methods.ts'
+import { METHODS } from './odata/methods.ts'
 
 // Every error of the gateway itself. A code is interface: never renamed, never reused.
 // Texts contain no address, token or secret, nor anything from one; the cause is for the log.
@@ -193,7 +193,7 @@ export const NotACollection = createError(
 /** A method that the Web API does not have. */
 export const MethodNotAllowed = createError(
   'GATEWAY_METHOD_NOT_ALLOWED',
-  `This method is not part of the Web API. Use one of ${ALLOW}.`,
+  `This method is not part of the Web API. Use one of ${METHODS.join(', ')}.`,
   405,
 )
 

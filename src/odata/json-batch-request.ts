@@ -2,7 +2,7 @@ import { MalformedBatch, RefusedPart } from './batch-error.ts'
 import type { PartAuthorizer } from './batch-operation.ts'
 import { type Field, headerFields } from './header-fields.ts'
 import type { ScannedValue } from './json-scanner.ts'
-import { asciiString, textOf } from './json-text.ts'
+import { asciiString, stringValue } from './json-text.ts'
 import type { Edit } from './splice.ts'
 
 /** Limit of members in the batch, in one of its requests, and in the headers of one. */
@@ -29,9 +29,9 @@ export function editsOf(slice: Slice, members: readonly Member[], authorizer: Pa
   for (const member of headers?.inner ?? []) {
     if (member.nameStart !== -1) texts.set(field(slice, member, authorizer), slice(member.nameStart, member.end))
   }
-  const rawUrl = textOf(slice(url.start, url.end))
+  const rawUrl = stringValue(slice(url.start, url.end))
   const fields = [...texts.keys()]
-  const head = { method: textOf(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
+  const head = { method: stringValue(slice(method.start, method.end)), url: rawUrl, around: [], headers: fields }
   const rewritten = authorizer.operation({ ...head, id: idOf(slice, id), group: 0 })
   const edits: Edit[] =
     rewritten.url === rawUrl ? [] : [{ from: url.start, to: url.end, put: asciiString(rewritten.url) }]
@@ -53,7 +53,7 @@ function named(
 ): Readonly<Record<string, Member | undefined>> {
   const found: Record<string, Member> = Object.create(null) as Record<string, Member>
   for (const member of members) {
-    const name = textOf(slice(member.nameStart, member.nameEnd)).toLowerCase()
+    const name = stringValue(slice(member.nameStart, member.nameEnd)).toLowerCase()
     if (found[name] !== undefined) throw new RefusedPart(`${subject} has the member ${JSON.stringify(name)} twice.`)
     found[name] = member
   }
@@ -61,9 +61,9 @@ function named(
 }
 
 function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, authorizer: PartAuthorizer): Field {
-  const name = textOf(slice(nameStart, nameEnd))
+  const name = stringValue(slice(nameStart, nameEnd))
   const raw = slice(start, end)
-  const value = textOf(raw)
+  const value = stringValue(raw)
   if (headerFields([`${name}:`]) === undefined || raw[0] !== '"' || /\p{Cc}/u.test(value)) {
     throw new MalformedBatch(`${authorizer.subject()} has a malformed header.`)
   }
@@ -73,7 +73,7 @@ function field(slice: Slice, { nameStart, nameEnd, start, end }: ScannedValue, a
 function idOf(slice: Slice, id: ScannedValue | undefined): string | undefined {
   if (id === undefined) return undefined
   const raw = slice(id.start, id.end)
-  return textOf(raw) || raw
+  return stringValue(raw) || raw
 }
 
 /** The error of a batch or request with too many members. */

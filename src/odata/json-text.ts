@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 
 /** The value of a JSON string in UTF-8 that was read as Latin-1; empty when `raw` is not a string. */
-export function textOf(raw: string): string {
+export function stringValue(raw: string): string {
   return raw[0] === '"' ? (JSON.parse(Buffer.from(raw, 'latin1').toString()) as string) : ''
 }
 

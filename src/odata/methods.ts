@@ -1,9 +1,6 @@
 /** The methods of the Web API, in the order for messages. */
 export const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PATCH', 'PUT', 'DELETE', 'OPTIONS']
 
-/** The same as the value of `Allow`. */
-export const ALLOW = METHODS.join(', ')
-
 /** Whether a method (in upper case) only reads. */
 export function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'

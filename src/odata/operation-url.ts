@@ -65,8 +65,8 @@ const MAX_RESOLVED_CHARACTERS = 2048
 /** A path as it came when it is relative to the API root; otherwise one at the target, with an origin if it had one. */
 function located(map: UrlMap, path: string, subject: string): { readonly origin: string; readonly path: string } {
   if (/^(?:[a-z][a-z\d+.-]*:|[/\\]{2})/i.test(path)) {
-    const inward = map.upstream.rewrite(path)
-    const url = inward === undefined ? path : inward.replacement + path.slice(inward.length)
+    const rewritten = map.upstream.rewrite(path)
+    const url = rewritten === undefined ? path : rewritten.replacement + path.slice(rewritten.length)
     if (map.downstream.rewrite(url) === undefined) throw new RefusedPart(`${subject} has the URL of another host.`)
     const slash = url.indexOf('/', url.indexOf('//') + 2)
     return slash === -1 ? { origin: url, path: '' } : { origin: url.slice(0, slash), path: url.slice(slash) }

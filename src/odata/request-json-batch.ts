@@ -2,7 +2,7 @@ import { MalformedBatch, OversizedBatch, RefusedPart } from './batch-error.ts'
 import { type BatchOptions, partAuthorizer } from './batch-operation.ts'
 import { editsOf, MAX_MEMBERS, type Member, tooMany } from './json-batch-request.ts'
 import { jsonScanner, type ScannedValue } from './json-scanner.ts'
-import { textOf } from './json-text.ts'
+import { stringValue } from './json-text.ts'
 import { requestLinks } from './request-links.ts'
 import { type Edit, pieces } from './splice.ts'
 import { textBuffer } from './text-buffer.ts'
@@ -68,7 +68,7 @@ export function requestJsonBatch(map: UrlMap, options: BatchOptions): TextTransf
   function nameOf(start: number, end: number): string {
     const text = rest.take()
     rest.add(text)
-    const name = textOf(text.slice(start - base, end - base)).toLowerCase()
+    const name = stringValue(text.slice(start - base, end - base)).toLowerCase()
     if (names.has(name)) throw new RefusedPart(`The batch has the member ${JSON.stringify(name)} twice.`)
     if (names.add(name).size > MAX_MEMBERS) throw new RefusedPart(tooMany('The batch'))
     return name

@@ -1,4 +1,4 @@
-import { nameOf, pathFault, PLAIN_PATH } from './resource-path.ts'
+import { characterName, pathFault, PLAIN_PATH } from './resource-path.ts'
 
 /**
  * The error of a request's target, as a sentence, or `undefined` when it can be forwarded byte for byte. The
@@ -12,7 +12,7 @@ export function targetFault(target: string): string | undefined {
     return 'The address must begin with a slash: send the path alone, without scheme and host.'
   }
   const odd = /[^\x21-\x7e]|#/.exec(target)
-  if (odd !== null) return `The address holds ${nameOf(odd[0])}: write it percent-encoded.`
+  if (odd !== null) return `The address holds ${characterName(odd[0])}: write it percent-encoded.`
   const queryStart = target.indexOf('?')
   const fault = pathFault(queryStart === -1 ? target : target.slice(0, queryStart))
   return fault === undefined ? undefined : `The address ${fault}.`

@@ -59,7 +59,7 @@ function read(path: string): Reading {
 /** The error of a path regardless of its quotes. */
 function outerFault(path: string): string | undefined {
   const odd = /[^\x21-\x7e]|[\\#?]/.exec(path)
-  if (odd !== null) return `holds ${nameOf(odd[0])}: write it percent-encoded`
+  if (odd !== null) return `holds ${characterName(odd[0])}: write it percent-encoded`
   if (DOT_SEGMENT.test(path)) return 'holds a dot segment (. or ..): write the path without it'
   if (!path.includes('%')) return undefined
   if (/%(?![\da-f]{2})/i.test(path)) {
@@ -101,14 +101,14 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
       depth -= 1
       if (depth < 0) return 'closes a parenthesis that it did not open'
     } else if (depth > 0) {
-      if (NOT_A_VALUE.test(character)) return `holds ${nameOf(character)} outside of a quoted key`
+      if (NOT_A_VALUE.test(character)) return `holds ${characterName(character)} outside of a quoted key`
       inParentheses += character
     } else if (character === '/' && !isEscaped) {
       const fault = end(at)
       if (fault !== undefined) return fault
     } else if (isClosed) return 'holds something behind a parenthesis that is closed'
     else if (NAME.test(character)) name += character
-    else return `holds ${nameOf(character)} in a name`
+    else return `holds ${characterName(character)} in a name`
   }
   if (isQuoted || depth > 0) return 'leaves a quote or a parenthesis open'
   return path.length === from ? undefined : end(path.length)
@@ -133,7 +133,7 @@ function scan(path: string, segments: PathSegment[]): string | undefined {
 const BATCH = /^(?:\$|%24)batch$/i
 
 /** The name of a character for messages. */
-export function nameOf(character: string): string {
+export function characterName(character: string): string {
   switch (character) {
     case '#':
       return 'a # (a fragment is for browsers only)'
