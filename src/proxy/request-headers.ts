@@ -1,9 +1,8 @@
 import type { TraceContext } from '../dynamics/trace-context.ts'
 import { isForwardingHeader } from '../identity/forwarding-headers.ts'
 import { cachedByText } from '../odata/cached-by-text.ts'
-import { headersWithout } from '../odata/flat-headers.ts'
 import { headerLetters } from '../odata/header-letters.ts'
-import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { HOP_BY_HOP, nominatedBy, withoutNominated } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import { isMethodOverride } from '../odata/methods.ts'
 import { upstreamUrl } from '../odata/url-map.ts'
@@ -121,7 +120,7 @@ export function requestHeaders(
           if (!isTraced || trace.parentId !== undefined) headers.push(name, value)
           break
         case 'connection':
-          nominated = namesIn(value, nominated)
+          nominated = nominatedBy(value, nominated)
           break
       }
     }
@@ -148,18 +147,4 @@ const codingsOf = cachedByText((acceptEncoding): string => {
 export function accepts(headers: readonly string[], coding: ContentCoding): boolean {
   const index = headers.indexOf('accept-encoding')
   return index !== -1 && headers[index + 1]!.includes(coding)
-}
-
-/** The names in a `Connection` header, added to those found `before`. */
-export function namesIn(value: string, before: Set<string> | undefined): Set<string> | undefined {
-  const lower = value.toLowerCase()
-  if (lower === 'keep-alive' || lower === 'close') return before
-  const names = before ?? new Set()
-  for (const name of lower.split(',')) names.add(name.trim())
-  return names
-}
-
-/** `headers`, flat, without the `nominated` hop-by-hop ones (names in lower case). */
-export function withoutNominated(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
-  return headersWithout(headers, (name) => nominated.has(name))
 }

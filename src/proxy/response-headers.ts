@@ -2,12 +2,11 @@ import type { UpstreamResponse } from '../dynamics/send.ts'
 import { cachedByBytes, textOfExpected } from '../odata/cached-by-bytes.ts'
 import { downstreamHeader } from '../odata/header-links.ts'
 import type { OnForeign } from '../odata/header-links.ts'
-import { HOP_BY_HOP } from '../odata/hop-by-hop.ts'
+import { HOP_BY_HOP, nominatedBy, withoutNominated } from '../odata/hop-by-hop.ts'
 import { isLinkHeader } from '../odata/link-names.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
 import type { ContentCoding } from '../outbound/content-coding.ts'
-import { namesIn, withoutNominated } from './request-headers.ts'
 
 /** The head of a response, sorted by use. */
 export interface ResponseHead {
@@ -73,7 +72,7 @@ export function responseHead(response: UpstreamResponse, map: UrlMap, foreign: O
         contentEncoding = contentEncoding === undefined ? value : `${contentEncoding}, ${value}`
         break
       case 'connection':
-        nominated = namesIn(value, nominated)
+        nominated = nominatedBy(value, nominated)
         break
     }
   }
