@@ -145,14 +145,14 @@ export async function createGateway(
     for (const { target, prefix, send, credential, directory, activity } of targets) {
       await door.register(
         async (below) => {
-          const defaultUser = runsAsPerson(target.credential) ? 'signed-in person' : 'application user'
+          const isDelegated = runsAsPerson(target.credential)
+          const defaultUser = isDelegated ? 'signed-in person' : 'application user'
           below.addHook('onRequest', ({ exchange: { record }, originalUrl }, _reply, next) => {
             record.target = target.name
             record.defaultUser = defaultUser
             record.entitySet = entitySetOf(originalUrl.slice(prefix.length))
             next()
           })
-          const isDelegated = runsAsPerson(target.credential)
           const logRefusal = explainRefusals(log, isDelegated, activity.faulted)
           await below.register(bodyQueries)
           await below.register(apiRoot, { target, prefix })
