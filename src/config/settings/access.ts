@@ -15,8 +15,9 @@ export const access = {
   allowedHosts: list(
     {
       description:
-        'Names that callers may use for the gateway, beyond loopback addresses and names that ' +
-        'public DNS cannot hold.',
+        'Further names that callers may use for the gateway. These always work: loopback addresses, the address that the ' +
+        'connection came in on, single labels such as `gateway`, and names that end in `.localhost`, `.local`, ' +
+        '`.internal`, `.svc`, `.cluster.local` or `.home.arpa`.',
       env: 'ALLOWED_HOSTS',
       hint: 'host names separated by commas',
     },
