@@ -32,6 +32,8 @@ export function respondToClientError(
 ): void {
   // What follows `Connection: close` is not a request. The response before it ends the connection.
   if (isEnding(socket) || error.code === 'HPE_CLOSED_CONNECTION') return
+  // The rest of the head has not been read, because earlier requests on the connection are queued.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isPaused()) return
   const respond = (): void => respondAlone(error, socket, response, cors, refused)
   if (response === undefined || response.writableFinished || response.destroyed) return respond()
   // Earlier requests on the connection get their own responses first.

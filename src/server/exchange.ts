@@ -10,7 +10,6 @@ import { traceOf } from '../dynamics/trace-context.ts'
 import type { TraceContext } from '../dynamics/trace-context.ts'
 import { causesOf } from '../logging/logged-error.ts'
 import { OwnError } from '../logging/own-error.ts'
-import { closeWithConnection } from './pipelined.ts'
 import { newRequestId } from './request-id.ts'
 
 /** One request and its response in the gateway, the source of the log line and the metrics. */
@@ -72,7 +71,6 @@ export function beginExchange(request: FastifyRequest, reply: FastifyReply, done
   ;(socket as WithExchange)[LAST] = exchange
   response[REPLY] = reply
   response.on('close', onClose)
-  if (response.socket === null) closeWithConnection(response)
   return exchange
 }
 

@@ -33,7 +33,9 @@ export function endWith(
       body,
     ].join('\r\n'),
   )
-  // Arriving bytes are read briefly, because a reset would discard the response of a peer that is still sending.
+  // Arriving bytes are read briefly, because a reset would discard the response of a peer that is still sending. Node
+  // would still parse them, and execute what they complete.
+  socket.removeAllListeners('data').on('data', () => undefined)
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 

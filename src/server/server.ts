@@ -10,6 +10,7 @@ import { addHeaders } from './added-headers.ts'
 import { respondToClientError } from './client-error.ts'
 import type { CorsHeaders } from './client-error.ts'
 import { idOf } from './exchange.ts'
+import { limitPipelined } from './pipelined.ts'
 import { endWith } from './raw-response.ts'
 import { endStalled } from './stalled.ts'
 import { reloadCertificates, tlsOptions } from './tls.ts'
@@ -46,16 +47,17 @@ export function inboundServer(
   server.maxHeadersCount = 0
   server.maxConnections = settings.maxConnections
   const { begin, responseOn } = endStalled(server, settings.bodyTimeout)
+  const handle = limitPipelined(handler)
   // One listener for both: Node copies the list of several for each request.
   const onRequest: RequestListener = (request, response) => {
     begin(request, response)
-    handler(request, response)
+    handle(request, response)
   }
   server.on('request', onRequest)
   // 100 Continue is sent when the gateway reads the body, not before.
   server.on('checkContinue', (request, response) => {
     begin(request, response, request.socket.bytesWritten)
-    handler(request, response)
+    handle(request, response)
   })
   // What else it expects is refused at the door; Node would answer by itself.
   server.on('checkExpectation', onRequest)
@@ -70,7 +72,11 @@ export function inboundServer(
     const refusal = new MethodNotAllowed()
     const { code, message } = refusal
     refused({ id, method: 'CONNECT', entitySet: 'other', status: refusal.statusCode!, code, message })
-    endWith(socket as Socket, refusal, tunnelHeaders(id))
+    const respond = (): void => endWith(socket as Socket, refusal, tunnelHeaders(id))
+    // Earlier requests on the connection get their own responses first.
+    const earlier = responseOn(socket as Socket)
+    if (earlier === undefined || earlier.writableFinished || earlier.destroyed) respond()
+    else earlier.once('close', respond)
   })
   return server
 

@@ -97,7 +97,11 @@ function end(socket: Socket, carried: Carried): void {
   const { response, writtenBefore } = carried
   const { req: request } = response
   const continueSent = writtenBefore !== socket.bytesWritten
-  if (!request.complete && request.readableLength === 0 && continueSent) {
+  if (response.socket === null && !response.writableFinished) {
+    // It waits for earlier responses. The caller does not read them, or they are not ready.
+    if (socket.writableLength > 0) socket.destroy()
+    else carried.quiet = 0
+  } else if (!request.complete && request.readableLength === 0 && continueSent) {
     if (response.headersSent || !socket.writable) socket.destroy()
     else endRequestWith(socket, new RequestTooSlow())
   } else if (response.headersSent && response.writableLength > 0) {
