@@ -22,7 +22,7 @@ import { downstreamUrl } from '../odata/url-map.ts'
 import type { UrlMap } from '../odata/url-map.ts'
 import { contentCoding } from '../outbound/content-coding.ts'
 import { NDJSON } from './ndjson.ts'
-import { HIGH_WATER_BYTES } from './write-response.ts'
+import { HIGH_WATER_BYTES } from './streamed-response.ts'
 
 /** The head of the first page as that of a stream of rows, flat. */
 export function rowsHead(headers: readonly string[]): string[] {
