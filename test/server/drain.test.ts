@@ -10,14 +10,20 @@ import type { Test } from 'tap'
 
 import { drainOf } from '../../src/server/drain.ts'
 
-t.test('new connections during shutdown are answered or refused, never cut off', async (t) => {
+// A connection that the kernel completes between the last accept and the end of listening is reset by the kernel. The
+// server cannot avoid that, and the callers here, in its own process, often connect at that moment.
+t.test('new connections during shutdown are answered or refused, and no accepted one is cut off', async (t) => {
   const { server, drain } = await draining(t, undefined, 3000)
+  /** The callers' ports of accepted connections whose call has not ended. */
+  const accepted = new Set<number | undefined>()
+  server.on('connection', ({ remotePort }) => accepted.add(remotePort))
   const outcomes: string[] = []
   async function calling(): Promise<void> {
     for (;;) {
-      const outcome = await call(server)
+      const { outcome, port } = await callFromPort(server)
       if (outcome === 'ECONNREFUSED') return
-      outcomes.push(outcome)
+      if (accepted.delete(port)) outcomes.push(outcome)
+      else if (outcome !== 'ECONNRESET') outcomes.push(`${outcome} without a connection`)
     }
   }
   const callers = Array.from({ length: 50 }, calling)
@@ -26,6 +32,7 @@ t.test('new connections during shutdown are answered or refused, never cut off',
   await Promise.all([...callers, drain.finished])
 
   t.same([...new Set(outcomes)], ['200'])
+  t.equal(accepted.size, 0, 'every accepted connection was answered')
 })
 
 t.test('an earlier connection that sends its request a little later is answered', async (t) => {
@@ -69,14 +76,23 @@ async function draining(t: Test, answer = (respond: () => void): void => void se
 }
 
 /** The status, or an error code. */
-function call(server: Server): Promise<string> {
-  const { port } = (server.address() as AddressInfo | null) ?? { port: 1 }
+async function call(server: Server): Promise<string> {
+  return (await callFromPort(server)).outcome
+}
+
+/** The same, and the port that the call came from. */
+function callFromPort(server: Server): Promise<{ readonly outcome: string; readonly port: number | undefined }> {
+  const { port: to } = (server.address() as AddressInfo | null) ?? { port: 1 }
   return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+    let port: number | undefined
+    const end = (outcome: string): void => resolve({ outcome, port })
+    get({ host: '127.0.0.1', port: to, agent: false }, (response) => {
       response
         .resume()
-        .on('end', () => resolve(String(response.statusCode)))
-        .on('error', (error) => resolve(error.message))
-    }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+        .on('end', () => end(String(response.statusCode)))
+        .on('error', (error) => end(error.message))
+    })
+      .on('socket', (socket) => socket.once('connect', () => (port = socket.localPort)))
+      .on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
   })
 }
