@@ -306,16 +306,17 @@ t.test('a possibly truncated secret is mentioned only for refusals of the secret
   const authority = await startAuthority(t)
   const target = targetOf()
   const doubtful = { ...(target.credential as { secret: object }).secret, doubt: 'It ends before the #.' }
-  const log = memoryLog()
-  const credential = connectCredential(
-    { ...target, credential: { ...target.credential, secret: doubtful } as typeof target.credential },
-    { agent: authority.dispatcher, log },
-  )
-  t.teardown(credential.close)
-  authority.respond = refusesWith(400, 'unauthorized_client', 700016)
-  await t.rejects(credential.authorization() as Promise<string>)
-  t.notMatch(credential.state().lastFailure, /It ends before/)
-  authority.respond = refusesWith(401, 'invalid_client', 7000215)
-  credential.discard('', undefined)
-  await until(() => /It ends before/.test(credential.state().lastFailure ?? ''))
+  const failureOf = async (status: number, error: string, number: number): Promise<string | undefined> => {
+    const credential = connectCredential(
+      { ...target, credential: { ...target.credential, secret: doubtful } as typeof target.credential },
+      { agent: authority.dispatcher, log: memoryLog() },
+    )
+    t.teardown(credential.close)
+    authority.respond = refusesWith(status, error, number)
+    await t.rejects(credential.authorization() as Promise<string>)
+    return credential.state().lastFailure
+  }
+
+  t.notMatch(await failureOf(400, 'unauthorized_client', 700016), /It ends before/)
+  t.match(await failureOf(401, 'invalid_client', 7000215), /It ends before/)
 })
