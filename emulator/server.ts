@@ -42,7 +42,10 @@ export function serverOf(
   const scheme = tls === undefined ? 'http' : 'https'
   const listener: RequestListener = (request, response) => void handle(services, scheme, request, response)
   const server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls }, listener)
-  server.on('connect', (_request, socket) => socket.end('HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n'))
+  server.on('connect', (_request, socket) => {
+    // Node has removed its own listener from the connection.
+    socket.on('error', () => undefined).end('HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n')
+  })
   return server
 }
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 
-import { pino } from 'pino'
+import { lineDestination } from './line-destination.ts'
 
 /** The log with one line for every write. */
 export interface AuditLog {
@@ -46,8 +46,7 @@ export interface AuditLine {
 export function openAuditLog(where: string, failed: (error: Error) => void): AuditLog {
   const dest = where === 'stdout' ? 1 : where === 'stderr' ? 2 : where
   if (typeof dest === 'string') closeSync(openSync(dest, 'a', OWNER_ONLY))
-  const destination = pino.destination({ dest, sync: false, append: true, mode: OWNER_ONLY })
-  destination.on('error', failed)
+  const destination = lineDestination({ dest, sync: false, append: true, mode: OWNER_ONLY }, failed)
   return {
     write: (lines) => {
       for (const line of lines) destination.write(`${JSON.stringify(line)}\n`)

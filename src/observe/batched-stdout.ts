@@ -1,5 +1,6 @@
 import type { DestinationStream } from 'pino'
-import { pino } from 'pino'
+
+import { lineDestination } from './line-destination.ts'
 
 /** Calls `writeOut` when the process exits, also after a crash: the last lines say why. */
 export type AtExit = (writeOut: () => void) => void
@@ -39,7 +40,7 @@ export function batchedStdout(atExit: AtExit): BatchedDestination {
     writeOut()
     out.flushSync()
   })
-  const out = pino.destination({ dest: 1, sync: false, minLength: 15 * 1024 })
+  const out = lineDestination({ dest: 1, sync: false, minLength: 15 * 1024 }, () => undefined)
   out.on('drain', () => {
     onTheWay = false
   })

@@ -5,6 +5,7 @@ import type { Settings } from '../config/schema.ts'
 import { loggedError } from '../logging/logged-error.ts'
 import { batchedStdout } from './batched-stdout.ts'
 import type { AtExit } from './batched-stdout.ts'
+import { lineDestination } from './line-destination.ts'
 import { terminalLine } from './terminal-line.ts'
 
 /** The log of the process: one JSON object a line, or short lines on a terminal. */
@@ -12,7 +13,7 @@ export function createLog({ logLevel, logFormat }: Pick<Settings, 'logLevel' | '
   const options = logOptions(logLevel)
   if (logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)) {
     const colour = usesColour(process.stdout, process.env)
-    const stdout = pino.destination({ dest: 1, sync: true })
+    const stdout = lineDestination({ dest: 1, sync: true }, () => undefined)
     return pino(options, {
       write: (line) => void stdout.write(terminalLine(JSON.parse(line) as Record<string, unknown>, colour)),
     })

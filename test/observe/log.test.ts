@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 
 import t from 'tap'
 
+import { openAuditLog } from '../../src/observe/audit-log.ts'
+import type { AuditLine } from '../../src/observe/audit-log.ts'
 import { usesColour } from '../../src/observe/log.ts'
 
 const log = new URL('../../src/observe/log.js', import.meta.url).href
@@ -64,6 +68,34 @@ async function run(script: string): Promise<Line[]> {
     .split('\n')
     .map((line) => JSON.parse(line) as Line)
 }
+
+t.test('a full disk neither ends the process nor keeps it from its end', async (t) => {
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  for (const logFormat of ['json', 'pretty'] as const) {
+    const code = `import { createLog } from ${JSON.stringify(log)}
+      import { setTimeout as sleep } from 'node:timers/promises'
+      const log = createLog({ logLevel: 'info', logFormat: '${logFormat}' }, (last) => process.on('exit', last))
+      for (let count = 0; count < 3; count++) {
+        log.info('line')
+        await sleep(200)
+      }
+      log.info('the last line')
+      console.error('goes on')`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', full, 'pipe'] })
+    const ended = once(child, 'exit')
+    t.equal((await text(child.stderr!)).trim(), 'goes on')
+    t.equal((await ended)[0], 0)
+  }
+})
+
+t.test('an audit log on a full disk can be closed', async (t) => {
+  const [error] = await new Promise<readonly [NodeJS.ErrnoException, void]>((resolve) => {
+    const auditLog = openAuditLog('/dev/full', (error) => resolve([error, auditLog.close()]))
+    auditLog.write([{ method: 'POST' } as AuditLine])
+  })
+  t.equal(error.code, 'ENOSPC')
+})
 
 t.test('colours are used on terminals only, unless NO_COLOR is set', async (t) => {
   t.equal(usesColour({ isTTY: true }, {}), true)
