@@ -128,11 +128,11 @@ export const commands = {
     usage: 'healthcheck [--config FILE]',
     options: { config },
     status: '0 ready, 1 not ready',
-    run: async (options) => {
+    run: async (options, io) => {
       const { loadListener } = await import('../config/load.ts')
       const { environment } = await import('../config/process-variables.ts')
       const { healthcheck } = await import('./healthcheck.ts')
-      return healthcheck(loadListener(environment(), options.config))
+      return healthcheck(loadListener(environment(), options.config), io.stderr)
     },
   }),
 } satisfies Readonly<Record<string, Command>>

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import type { NetConnectOpts, Socket } from 'node:net'
 
 import type { Settings } from '../config/schema.ts'
+import type { Writer } from './command-io.ts'
 
 const TIMEOUT_MS = 2000
 /** The gateway always accepts `localhost` as its own name. */
@@ -12,14 +13,32 @@ const READY = /^HTTP\/1\.1 200 /
  * Asks a running gateway whether it is ready, for images without a shell. It runs every few seconds, so it uses a plain
  * socket: loading Node's HTTP client would take longer than the request.
  *
+ * @param stderr gets the reason if it is not; Docker and Kubernetes show it
  * @returns 0 if it is ready, 1 if it is not or does not answer within two seconds
  */
-export async function healthcheck(listener: Pick<Settings, 'host' | 'port' | 'tls'>): Promise<number> {
-  const socket = await open(listener)
+export async function healthcheck(
+  listener: Pick<Settings, 'host' | 'port' | 'tls'>,
+  stderr: Writer = process.stderr,
+): Promise<number> {
+  const failure = failureOf(await firstLine(await open(listener)))
+  if (failure === undefined) return 0
+  const { host, port } = listener
+  stderr.write(`The gateway at ${host.startsWith('unix:') ? host : `${host}, port ${port},`} ${failure}.\n`)
+  return 1
+}
+
+function failureOf(line: string | Error): string | undefined {
+  if (line instanceof Error) return `cannot be reached: ${line.message}`
+  if (READY.test(line)) return undefined
+  return line === '' ? 'did not answer' : `is not ready: it answered ${JSON.stringify(line.trimEnd())}`
+}
+
+/** The first line of the response, or what arrived of it within two seconds. */
+function firstLine(socket: Socket): Promise<string | Error> {
   return new Promise((resolve) => {
     let head = ''
-    const end = (): void => {
-      resolve(READY.test(head) ? 0 : 1)
+    const end = (error?: unknown): void => {
+      resolve(error instanceof Error ? error : head.split('\n', 1)[0]!)
       socket.destroy()
     }
     socket.setEncoding('latin1').setTimeout(TIMEOUT_MS, end)
@@ -27,7 +46,7 @@ export async function healthcheck(listener: Pick<Settings, 'host' | 'port' | 'tl
       head += chunk
       if (head.includes('\n')) end()
     })
-    socket.on('error', end).on('close', end)
+    socket.on('error', end).on('close', () => end())
     socket.write(REQUEST)
   })
 }

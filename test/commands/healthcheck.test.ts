@@ -32,12 +32,20 @@ t.test('succeeds when the gateway is ready', async (t) => {
 })
 
 t.test('fails when the gateway is not ready, closes the connection or speaks another protocol', async (t) => {
-  for (const answer of ['HTTP/1.1 503 Service Unavailable\r\n\r\n', '', 'HTTP/1.1 200', 'SSH-2.0-OpenSSH\r\n']) {
+  for (const [answer, reason] of [
+    ['HTTP/1.1 503 Service Unavailable\r\n\r\n', 'is not ready: it answered "HTTP/1.1 503 Service Unavailable"'],
+    ['', 'did not answer'],
+    ['HTTP/1.1 200', 'is not ready: it answered "HTTP/1.1 200"'],
+    ['SSH-2.0-OpenSSH\r\n', 'is not ready: it answered "SSH-2.0-OpenSSH"'],
+  ] as const) {
     const port = await listening(
       t,
       createServer((socket) => socket.once('data', () => socket.end(answer))),
     )
-    t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1, answer)
+    const printed: string[] = []
+    const stderr = { write: (text: string) => printed.push(text) }
+    t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }, stderr), 1, answer)
+    t.strictSame(printed, [`The gateway at 127.0.0.1, port ${port}, ${reason}.\n`])
   }
 })
 
@@ -63,7 +71,12 @@ t.test('fails when nothing listens at the port', async (t) => {
   const port = await listening(t, server)
   server.close()
   await once(server, 'close')
-  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }), 1)
+  const printed: string[] = []
+  const stderr = { write: (text: string) => printed.push(text) }
+  t.equal(await healthcheck({ host: '127.0.0.1', port, tls: undefined }, stderr), 1)
+  t.match(printed, [/ cannot be reached: connect ECONNREFUSED /])
+  t.equal(await healthcheck({ host: 'unix:/tmp/nothing.sock', port, tls: undefined }, stderr), 1)
+  t.match(printed[1], /^The gateway at unix:\/tmp\/nothing\.sock cannot be reached: /)
 })
 
 t.test('works over a Unix socket and over TLS', async (t) => {

@@ -184,6 +184,12 @@ t.test('new origins also apply to responses to unreadable requests', async (t) =
   t.match(await heads('/acc ounts'), /^HTTP\/1\.1 400 .*access-control-allow-origin: https:\/\/app\.contoso\.com/is)
 })
 
+t.test('logs that the settings have not changed', async (t) => {
+  const gateway = await gatewayFor(t)
+  gateway.running.reload()
+  await until(() => gateway.lines.some(({ msg }) => msg === 'the settings have not changed'))
+})
+
 t.test('logs which settings need a restart', async (t) => {
   const gateway = await gatewayFor(t)
   gateway.next.settings = settingsOf(gateway, { MAX_CONNECTIONS: '7' })

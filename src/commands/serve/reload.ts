@@ -25,7 +25,8 @@ interface Reloaded {
 export async function reload({ hotSwap, settings, log, reader }: Reloaded): Promise<void> {
   hotSwap.gateway().reload()
   const read = readAgain(reader, log)
-  if (read === undefined) return
+  if (read === 'invalid') return
+  if (read === undefined) return log.info('the settings have not changed')
   const { settings: next, applied } = read
   const needRestart = changedForRestart(settings, next)
   if (needRestart.length > 0) log.warn({ settings: needRestart }, 'these settings have changed and need a restart')
@@ -44,12 +45,12 @@ export async function reload({ hotSwap, settings, log, reader }: Reloaded): Prom
 
 const INVALID_SETTINGS = 'the settings have errors, so the current ones stay in use'
 
-function readAgain(reader: SettingsReader, log: Logger): NewSettings | undefined {
+function readAgain(reader: SettingsReader, log: Logger): NewSettings | undefined | 'invalid' {
   try {
     return reader()
   } catch (error) {
     rethrowUnless(error, SettingsError)
     log.error({ faults: error.errors }, INVALID_SETTINGS)
-    return undefined
+    return 'invalid'
   }
 }
