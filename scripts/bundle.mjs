@@ -165,6 +165,7 @@ await build({
 
       function start() {
         require('./src/commands/serve/process-guard.ts').guardProcess()
+        require('./src/commands/broken-pipe.ts').endOnBrokenPipe()
         const folder = process.env.NODE_COMPILE_CACHE || __dirname + '/.compiled'
         const { runCompiled } = require('./src/commands/serve/compile-cache.ts')
         const { main } = runCompiled({ file: __dirname + '/code.js', id: CODE_ID, folder, require })

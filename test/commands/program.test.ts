@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 
 import { generate } from 'selfsigned'
@@ -189,4 +190,15 @@ t.test('SIGHUP applies the settings file that .env names, also after a failed at
   child.kill('SIGTERM')
   await until(() => output.status !== undefined)
   t.equal(output.status, 0)
+})
+
+t.test('a command ends quietly when the reader of its output has ended', async (t) => {
+  const program = new URL('../../src/main.js', import.meta.url).pathname
+  const child = spawn(process.execPath, [program, '--help'])
+  child.stdout.destroy()
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
+  const [status] = (await once(child, 'close')) as [number]
+  t.equal(status, 141)
+  t.equal(errors, '')
 })
