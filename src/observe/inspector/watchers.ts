@@ -83,7 +83,11 @@ export function createWatchers(news: News, left: () => void, pingInterval = PING
       }, BATCH_MS).unref()
     },
     close() {
-      for (const { response } of watchers) response.end()
+      for (const watcher of watchers) {
+        // A response can be open for longer: the browser reads slowly, or earlier responses come first.
+        remove(watcher)
+        watcher.response.end()
+      }
     },
   }
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, get } from 'node:http'
+import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 
 import t from 'tap'
@@ -47,6 +49,31 @@ t.test('a fifth browser replaces the first, and one that does not read gets no u
   await until(() => end.endsWith('data: 3\n\n'))
   t.same(asked.sort(), [0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 3], 'only the browser that reads gets more updates')
   watchers.close()
+})
+
+t.test('a stream that cannot end yet gets nothing more after its end', async (t) => {
+  const watchers = createWatchers(
+    (seen) => ({ text: 'data: 0\n\n', seen }),
+    () => undefined,
+  )
+  let answerFirst: (() => void) | undefined
+  const server = createServer((request, response) => {
+    if (request.url === '/first') answerFirst = () => response.end('first')
+    else watchers.add(response)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /events HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  await until(() => watchers.count() === 1)
+
+  watchers.notify()
+  watchers.close()
+  watchers.notify()
+  t.equal(watchers.count(), 0)
+  await sleep(300)
+  answerFirst!()
+  t.match(await text(socket), /first.*data: 0\n\n\r\n0\r\n\r\n$/s)
 })
 
 t.test('bodies are captured decoded, while there is memory for them', async (t) => {
