@@ -25,6 +25,7 @@ export function userNamedBy(name: string, value: string): UserOrFault {
 export function severalCallerIds(): UserOrFault {
   return fault('The request names its user more than once. Send CallerObjectId or MSCRMCallerID once.')
 }
+
 /**
  * The header that makes Dynamics act as `user`, flat. The object id is preferred; old or on-premises rows have none.
  */
