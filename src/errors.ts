@@ -1,7 +1,5 @@
 import createError from '@fastify/error'
 
-import { METHODS } from './odata/methods.ts'
-
 // Every error of the gateway itself. A code is interface: never renamed, never reused.
 // Texts contain no address, token or secret, nor anything from one; the cause is for the log.
 
@@ -190,10 +188,10 @@ export const NotACollection = createError(
   406,
 )
 
-/** A method that the Web API does not have. */
+/** A method that neither the Web API nor the gateway has. */
 export const MethodNotAllowed = createError(
   'GATEWAY_METHOD_NOT_ALLOWED',
-  `This method is not part of the Web API. Use one of ${METHODS.join(', ')}.`,
+  'This method is not supported. Use one of %s.',
   405,
 )
 

@@ -144,8 +144,8 @@ const MEANINGS: Readonly<Record<string, readonly [why: string, todo: string]>> =
   ],
   GATEWAY_LIMIT_HOLDS: ['Dynamics answered 429 to an earlier request of this application user.', WAIT],
   GATEWAY_METHOD_NOT_ALLOWED: [
-    'The Web API does not have this method.',
-    'Use the method that the message names: PATCH to change a row, POST to create one.',
+    'Neither the Web API nor the gateway has this method.',
+    'Use one of the methods that the message names: PATCH to change a row, POST to create one.',
   ],
   GATEWAY_NOT_FOUND: [
     'Nothing is configured at this address.',

@@ -4,14 +4,14 @@ import type { Socket } from 'node:net'
 import { BadRequest, HeadTooLarge, MethodNotAllowed, QueryMethodUnsupported, RequestTooSlow } from '../errors.ts'
 import { entitySetOf } from '../odata/entity-set.ts'
 import { targetFault } from '../odata/request-target.ts'
-import { CALLER_METHODS } from './caller-methods.ts'
+import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
 import { idOf } from './exchange.ts'
 import { endRequestWith, endWith, isEnding, markEnding } from './raw-response.ts'
 import type { ResponseError } from './raw-response.ts'
 import type { OnUnreadable } from './unreadable-request.ts'
 
-/** Node's error for bytes that are not a request. */
-interface ParseError extends Error {
+/** Node's error for bytes that are not a request, or for a head that is late. */
+export interface ClientError extends Error {
   readonly code?: string
   /** The bytes that arrived together, which may begin with requests that were well-formed. */
   readonly rawPacket?: Buffer
@@ -24,7 +24,7 @@ export type CorsHeaders = (origin: string | undefined) => readonly string[] | un
 
 /** Responds to bytes that Node could not parse as a request, and closes the connection. */
 export function respondToClientError(
-  error: ParseError,
+  error: ClientError,
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
@@ -32,8 +32,6 @@ export function respondToClientError(
 ): void {
   // What follows `Connection: close` is not a request. The response before it ends the connection.
   if (isEnding(socket) || error.code === 'HPE_CLOSED_CONNECTION') return
-  // The rest of the head has not been read, because earlier requests on the connection are queued.
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.isPaused()) return
   const respond = (): void => respondAlone(error, socket, response, cors, refused)
   if (response === undefined || response.writableFinished || response.destroyed) return respond()
   // Earlier requests on the connection get their own responses first.
@@ -52,7 +50,7 @@ export function respondToClientError(
 }
 
 function respondAlone(
-  error: ParseError,
+  error: ClientError,
   socket: Socket,
   response: ServerResponse | undefined,
   cors: CorsHeaders,
@@ -92,7 +90,7 @@ function originIn(bytes: Buffer | undefined): string | undefined {
  * The bytes of the request that is malformed, without the heads of the requests before it. The body of the previous one
  * may still precede them.
  */
-function malformedBytes({ rawPacket, bytesParsed = 0 }: ParseError): Buffer | undefined {
+function malformedBytes({ rawPacket, bytesParsed = 0 }: ClientError): Buffer | undefined {
   const lastStart = bytesParsed - END_OF_HEAD.length
   const previous = lastStart < 0 ? -1 : (rawPacket?.lastIndexOf(END_OF_HEAD, lastStart) ?? -1)
   return previous === -1 ? rawPacket : rawPacket!.subarray(previous + END_OF_HEAD.length)
@@ -107,7 +105,7 @@ function errorFor(code: string | undefined, bytes: Buffer | undefined): Response
   // Node stops at a blank or a non-ASCII letter, which people put into addresses.
   const fault = address === undefined ? NOT_HTTP : targetFault(address)
   if (code === 'HPE_INVALID_METHOD' && fault === undefined) {
-    return method === 'QUERY' ? new QueryMethodUnsupported() : new MethodNotAllowed()
+    return method === 'QUERY' ? new QueryMethodUnsupported() : new MethodNotAllowed(ALLOW)
   }
   return new BadRequest(OF_THE_ADDRESS.has(String(code)) && fault !== undefined ? fault : NOT_HTTP)
 }

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 
 import { BadRequest, MethodNotAllowed, NotFound } from '../errors.ts'
 import { targetFault } from '../odata/request-target.ts'
-import { CALLER_METHODS } from './caller-methods.ts'
+import { ALLOW, CALLER_METHODS } from './caller-methods.ts'
 import { respondWithError } from './error-handler.ts'
 
 /** Gives the requests of a server to the gateway's handler. */
@@ -34,7 +34,7 @@ export function fastifyApp(attach: Attach, prefixes: readonly string[]): Fastify
     // Without a prefix, every other address belongs to the one target.
     throw CALLER_METHODS.includes(request.method)
       ? new NotFound('. It must begin with the name of a target, as in /sales/accounts')
-      : new MethodNotAllowed()
+      : new MethodNotAllowed(ALLOW)
   })
   return app
 }

@@ -7,8 +7,9 @@ import type { Settings } from '../config/schema.ts'
 import { MethodNotAllowed } from '../errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { addHeaders } from './added-headers.ts'
+import { ALLOW } from './caller-methods.ts'
 import { respondToClientError } from './client-error.ts'
-import type { CorsHeaders } from './client-error.ts'
+import type { ClientError, CorsHeaders } from './client-error.ts'
 import { idOf } from './exchange.ts'
 import { limitPipelined } from './pipelined.ts'
 import { endWith } from './raw-response.ts'
@@ -62,14 +63,12 @@ export function inboundServer(
   // What else it expects is refused at the door; Node would answer by itself.
   server.on('checkExpectation', onRequest)
   // Node's types say Duplex, for servers that are handed other streams. This one reads from connections only.
-  server.on('clientError', (error, socket) => {
-    respondToClientError(error, socket as Socket, responseOn(socket as Socket), cors, refused)
-  })
+  server.on('clientError', (error, socket) => onClientError(error, socket as Socket))
   server.on('connect', ({ headers }, socket) => {
     // Node has removed its own listener from the connection. A reset without one would end the process.
     socket.on('error', () => undefined)
     const id = idOf(headers['x-request-id'] as string | undefined)
-    const refusal = new MethodNotAllowed()
+    const refusal = new MethodNotAllowed(ALLOW)
     const { code, message } = refusal
     refused({ id, method: 'CONNECT', entitySet: 'other', status: refusal.statusCode!, code, message })
     const respond = (): void => endWith(socket as Socket, refusal, tunnelHeaders(id))
@@ -79,6 +78,21 @@ export function inboundServer(
     else earlier.once('close', respond)
   })
   return server
+
+  function onClientError(error: ClientError, socket: Socket): void {
+    const response = responseOn(socket)
+    if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT' || !socket.isPaused()) {
+      return respondToClientError(error, socket, response, cors, refused)
+    }
+    // The rest of the head has not been read, because earlier requests on the connection are queued. Its time starts
+    // again when the connection is read: Node reports a late head only once.
+    socket.once('resume', () => {
+      const ifStillLate = (): void => {
+        if (responseOn(socket) === response) onClientError(error, socket)
+      }
+      setTimeout(ifStillLate, settings.headTimeout).unref()
+    })
+  }
 
   function refused(request: UnreadableRequest): void {
     const { message: _message, ...facts } = request

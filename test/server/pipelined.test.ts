@@ -94,6 +94,26 @@ t.test('a head that is not read because requests are queued is not late', async 
   t.equal((await everything(caller)).match(/answer \/\w+/g)?.at(-1), 'answer /last')
 })
 
+t.test('a head that does not go on when its connection is read again is late', async (t) => {
+  const started: (() => void)[] = []
+  const { server, dial } = await serverOf(
+    t,
+    'TCP',
+    ({ url }, response) => void started.push(() => response.end(`answer ${url};`)),
+    { headTimeout: 200 },
+  )
+  const caller = await dial()
+  caller.write(`${gets(200)}GET /last`)
+  await until(() => started.length === 17)
+  await once(server, 'clientError')
+  // Each byte would restart the time of an idle connection.
+  caller.write(' ')
+  const answering = setInterval(() => started.splice(0).forEach((answer) => answer()), 1)
+  t.teardown(() => clearInterval(answering))
+
+  t.match(await everything(caller), /answer \/199;HTTP\/1\.1 408 /)
+})
+
 t.test('a head that arrives after its time is not executed behind a running request', async (t) => {
   const started: string[] = []
   let answer!: () => void
