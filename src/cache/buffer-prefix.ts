@@ -1,4 +1,4 @@
-import { bodyError } from '../dynamics/failures.ts'
+import { bodyError } from '../dynamics/explain-failures.ts'
 import type { ResponseBody, Sink } from '../dynamics/send.ts'
 import { OwnError } from '../logging/own-error.ts'
 import { bodyOf } from './stored-response.ts'

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 
 import { bufferResponse } from '../dynamics/buffered-response.ts'
 import { decodedSink } from '../dynamics/decoded-sink.ts'
-import { bodyError } from '../dynamics/failures.ts'
+import { bodyError } from '../dynamics/explain-failures.ts'
 import { guarded } from '../dynamics/guarded-sink.ts'
 import { header } from '../dynamics/send.ts'
 import type { UpstreamResponse, OutboundRequest, Send, Sink } from '../dynamics/send.ts'

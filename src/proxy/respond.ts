@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 import type { Target } from '../config/schema.ts'
 import { errorCodeIn } from '../dynamics/error-code.ts'
-import { bodyError } from '../dynamics/failures.ts'
+import { bodyError } from '../dynamics/explain-failures.ts'
 import { withRetryAdvice } from '../dynamics/retry-advice.ts'
 import type { UpstreamResponse, OutboundRequest, ResponseBody, Send } from '../dynamics/send.ts'
 import { NotACollection } from '../errors.ts'

@@ -14,18 +14,18 @@ import { streamed } from './streamed-response.ts'
  * is written as it arrives, no faster than the caller reads. A truncated one becomes an error if nothing has been sent;
  * later it resets the caller's connection. It is never ended as if it were complete.
  */
-export function writeResponse(body: ResponseBody, raw: ServerResponse, delivery: ResponseParts): void {
-  const { status, headers, contentLength, hasBody, transform } = delivery
+export function writeResponse(body: ResponseBody, raw: ServerResponse, parts: ResponseParts): void {
+  const { status, headers, contentLength, hasBody, transform } = parts
   // An empty body is not valid gzip, but some services label it so.
-  const coding = contentLength === '0' ? undefined : delivery.coding
+  const coding = contentLength === '0' ? undefined : parts.coding
   if (!hasBody) {
     raw.writeHead(status, framed(headers, transform === undefined ? contentLength : undefined))
     body.pipeTo(withoutBody(raw))
   } else if (coding === undefined && isShort(body, contentLength)) {
-    body.pipeTo(new CoalescedResponse(raw, delivery))
+    body.pipeTo(new CoalescedResponse(raw, parts))
   } else {
     const length = transform === undefined && coding === undefined ? contentLength : undefined
-    const plain = streamed(raw, delivery, () => raw.writeHead(status, framed(headers, length)))
+    const plain = streamed(raw, parts, () => raw.writeHead(status, framed(headers, length)))
     body.pipeTo(coding === undefined ? plain : decoded(raw, coding, plain))
   }
 }
