@@ -79,7 +79,10 @@ t.test('a port in use is reported with status 1', async (t) => {
 })
 
 t.test('healthcheck needs only the address of the gateway', async (t) => {
-  t.match(await gateway(t.testdir(), ['healthcheck'], { PORT: '1' }), { status: 1, stderr: '' })
+  t.match(await gateway(t.testdir(), ['healthcheck'], { PORT: '1' }), {
+    status: 1,
+    stderr: 'The gateway at 127.0.0.1, port 1, cannot be reached: connect ECONNREFUSED 127.0.0.1:1.\n',
+  })
 })
 
 t.test('check reports the same errors as serve', async (t) => {
