@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 
 import { BodyTooLarge } from '../errors.ts'
 import { OwnError } from '../logging/own-error.ts'
+import { headersWithout } from '../odata/flat-headers.ts'
 import { bytesOf, textOf, rewriteChunk, rewriteComplete } from '../odata/text-transform.ts'
 import type { TextTransform } from '../odata/text-transform.ts'
 import type { Stage } from './chain.ts'
@@ -35,9 +36,10 @@ export function rewriteRequestBody(next: Send, limit: number): Stage {
     const flowing = streamed(body, transform?.(), limit, request)
     try {
       return await next(
+        // The announced length is not that of the rewritten body.
         transform === undefined
           ? { ...request, body: flowing }
-          : { ...request, body: flowing, bodyLength: undefined, headers: unframed(headers) },
+          : { ...request, body: flowing, bodyLength: undefined, headers: headersWithout(headers, isContentLength) },
       )
     } catch (error) {
       // A request that was not sent leaves its body unread. The caller's next request comes behind it.
@@ -205,7 +207,6 @@ function asBytes(piece: Buffer | string): Buffer {
   return typeof piece === 'string' ? bytesOf(piece) : piece
 }
 
-/** Removes the announced length, which is no longer valid. */
-function unframed(headers: readonly string[]): readonly string[] {
-  return headers.filter((_, index) => headers[index - (index % 2)]!.toLowerCase() !== 'content-length')
+function isContentLength(name: string): boolean {
+  return name === 'content-length'
 }
