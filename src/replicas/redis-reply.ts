@@ -15,6 +15,18 @@ export function textReply(reply: unknown): string | null {
   throw invalidReply('a text')
 }
 
+/**
+ * The reply to TIME, in milliseconds.
+ *
+ * @throws OwnError for any other reply than seconds and microseconds
+ */
+export function timeReply(reply: unknown): number {
+  const [seconds, microseconds] = Array.isArray(reply) ? (reply as unknown[]).map(Number) : []
+  const time = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+  if (Number.isSafeInteger(time)) return time
+  throw invalidReply('a time')
+}
+
 function invalidReply(wanted: string): Error {
   return Object.assign(new OwnError(`a reply of Redis is not ${wanted}`), { code: INVALID_REPLY })
 }

@@ -1,5 +1,5 @@
 import type { Commands } from './redis-link.ts'
-import { integerReply } from './redis-reply.ts'
+import { integerReply, timeReply } from './redis-reply.ts'
 
 /** Counts the live replicas, by the clock of Redis. */
 export interface ReplicaCount {
@@ -19,8 +19,7 @@ export function countReplicas(self: string, keyOf: (scope: string) => string, li
   const counts = new Map<string, { readonly last: number; readonly before: number }>()
   return {
     heartbeat: (scopes) => async (send) => {
-      const [seconds, micros] = await send<[string, string]>(['TIME'])
-      const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+      const now = timeReply(await send(['TIME']))
       await Promise.all(
         scopes.map(async (scope) => {
           const key = keyOf(scope)

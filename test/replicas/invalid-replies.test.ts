@@ -26,6 +26,9 @@ const CASES: readonly { readonly lie: Partial<typeof REPLIES>; readonly reason?:
   { lie: { PTTL: '+soon\r\n' }, reason: 'INVALID_REPLY' },
   { lie: { ZCARD: '+many\r\n' }, reason: 'INVALID_REPLY' },
   { lie: { ZCARD: '(9999999999999999999999\r\n' }, reason: 'INVALID_REPLY' },
+  { lie: { TIME: ':5\r\n' }, reason: 'INVALID_REPLY' },
+  { lie: { TIME: '*2\r\n$4\r\nnoon\r\n$1\r\n0\r\n' }, reason: 'INVALID_REPLY' },
+  { lie: { TIME: '*1\r\n$10\r\n1700000000\r\n' }, reason: 'INVALID_REPLY' },
   { lie: { ZCARD: ':0\r\n' } },
 ]
 
