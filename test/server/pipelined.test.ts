@@ -76,40 +76,18 @@ t.test('when the connection closes, running requests end, and queued ones never 
 })
 
 t.test('a head that is not read because requests are queued is not late', async (t) => {
-  const started: (() => void)[] = []
-  const { server, dial } = await serverOf(
-    t,
-    'TCP',
-    ({ url }, response) => void started.push(() => response.end(`answer ${url};`)),
-    { headTimeout: 200 },
-  )
-  const caller = await dial()
-  caller.write(`${gets(200)}GET /last`)
-  await until(() => started.length === 17)
-  await once(server, 'clientError')
+  const { caller, answerAll } = await withUnreadHead(t)
   caller.write(` ${HEAD}Connection: close\r\n\r\n`)
-  const answering = setInterval(() => started.splice(0).forEach((answer) => answer()), 1)
-  t.teardown(() => clearInterval(answering))
+  answerAll()
 
   t.equal((await everything(caller)).match(/answer \/\w+/g)?.at(-1), 'answer /last')
 })
 
 t.test('a head that does not go on when its connection is read again is late', async (t) => {
-  const started: (() => void)[] = []
-  const { server, dial } = await serverOf(
-    t,
-    'TCP',
-    ({ url }, response) => void started.push(() => response.end(`answer ${url};`)),
-    { headTimeout: 200 },
-  )
-  const caller = await dial()
-  caller.write(`${gets(200)}GET /last`)
-  await until(() => started.length === 17)
-  await once(server, 'clientError')
+  const { caller, answerAll } = await withUnreadHead(t)
   // Each byte would restart the time of an idle connection.
   caller.write(' ')
-  const answering = setInterval(() => started.splice(0).forEach((answer) => answer()), 1)
-  t.teardown(() => clearInterval(answering))
+  answerAll()
 
   t.match(await everything(caller), /answer \/199;HTTP\/1\.1 408 /)
 })
@@ -268,4 +246,26 @@ async function everything(socket: Socket): Promise<string> {
   })
   await once(socket, 'close')
   return received
+}
+
+/** A caller whose last head is incomplete, and not read because 200 requests come before it, until it would be late. */
+async function withUnreadHead(t: Test): Promise<{ readonly caller: Socket; readonly answerAll: () => void }> {
+  const started: (() => void)[] = []
+  const { server, dial } = await serverOf(
+    t,
+    'TCP',
+    ({ url }, response) => void started.push(() => response.end(`answer ${url};`)),
+    { headTimeout: 200 },
+  )
+  const caller = await dial()
+  caller.write(`${gets(200)}GET /last`)
+  await until(() => started.length === 17)
+  await once(server, 'clientError')
+  return {
+    caller,
+    answerAll() {
+      const answering = setInterval(() => started.splice(0).forEach((answer) => answer()), 1)
+      t.teardown(() => clearInterval(answering))
+    },
+  }
 }
